@@ -1,0 +1,2 @@
+/* The shared library is the sum of the folder libraries; CMake wants one source of its own. */
+typedef int mgp_empty_translation_unit;
