@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files: mapped, read whole, written durably; folders.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+magpie_status mgp_map_open(const char *path, mgp_map *out, magpie_error *err) {
+  *out = (mgp_map){0};
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return mgp_fail_errno(err, errno, "%s cannot be opened", path);
+  struct stat st;
+  magpie_status status = MAGPIE_OK;
+  if (fstat(fd, &st) != 0) {
+    status = mgp_fail_errno(err, errno, "%s cannot be read", path);
+  } else if (!S_ISREG(st.st_mode)) {
+    status = mgp_fail(err, MAGPIE_UNSUPPORTED, "%s is not a regular file", path);
+  } else if (st.st_size > 0) {
+    void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) status = mgp_fail_errno(err, errno, "%s cannot be mapped", path);
+    else *out = (mgp_map){.data = data, .size = (size_t)st.st_size};
+  }
+  close(fd);
+  return status;
+}
+
+void mgp_map_close(mgp_map *m) {
+  if (m->data) munmap((void *)(uintptr_t)m->data, m->size);
+  *m = (mgp_map){0};
+}
+
+static magpie_status read_all(int fd, const char *path, char *data, size_t size, size_t *got,
+                              magpie_error *err) {
+  *got = 0;
+  while (*got < size) {
+    const ssize_t n = read(fd, data + *got, size - *got);
+    if (n == 0) break;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return mgp_fail_errno(err, errno, "%s cannot be read", path);
+    *got += (size_t)n;
+  }
+  return MAGPIE_OK;
+}
+
+static magpie_status read_descriptor(mgp_alloc *a, int fd, const char *path, uint64_t max_size,
+                                     char **data, size_t *size, magpie_error *err) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return mgp_fail_errno(err, errno, "%s cannot be read", path);
+  MGP_RETURN_IF(!S_ISREG(st.st_mode), err, MAGPIE_UNSUPPORTED, "%s is not a regular file", path);
+  MGP_RETURN_IF((uint64_t)st.st_size > max_size, err, MAGPIE_LIMIT,
+                "%s has %lld bytes, at most %llu are read", path, (long long)st.st_size,
+                (unsigned long long)max_size);
+  char *block = mgp_malloc(a, (size_t)st.st_size + 1);
+  MGP_RETURN_IF(!block, err, MAGPIE_NO_MEMORY, "no memory for the %lld bytes of %s",
+                (long long)st.st_size, path);
+  size_t got = 0;
+  const magpie_status status = read_all(fd, path, block, (size_t)st.st_size, &got, err);
+  if (status != MAGPIE_OK) {
+    mgp_free(a, block);
+    return status;
+  }
+  block[got] = '\0';
+  *data = block;
+  *size = got;
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_file_read(mgp_alloc *a, const char *path, uint64_t max_size, char **data,
+                            size_t *size, magpie_error *err) {
+  *data = NULL;
+  *size = 0;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return mgp_fail_errno(err, errno, "%s cannot be opened", path);
+  const magpie_status status = read_descriptor(a, fd, path, max_size, data, size, err);
+  close(fd);
+  return status;
+}
+
+static magpie_status write_and_sync(int fd, const char *path, const void *data, size_t size,
+                                    magpie_error *err) {
+  const char *at = data;
+  while (size > 0) {
+    const ssize_t n = write(fd, at, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return mgp_fail_errno(err, errno, "%s cannot be written", path);
+    at += n;
+    size -= (size_t)n;
+  }
+  if (fsync(fd) != 0) return mgp_fail_errno(err, errno, "%s cannot be made durable", path);
+  return MAGPIE_OK;
+}
+
+static magpie_status sync_parent(const char *path, magpie_error *err) {
+  const char *name = mgp_path_name(path);
+  if (name == path) return mgp_directory_sync(".", err);
+  char *folder = mgp_strndup(NULL, path, (size_t)(name - path));
+  MGP_RETURN_IF(!folder, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  const magpie_status status = mgp_directory_sync(folder, err);
+  mgp_free(NULL, folder);
+  return status;
+}
+
+magpie_status mgp_file_write_durable(const char *path, const void *data, size_t size,
+                                     magpie_error *err) {
+  mgp_buffer temporary;
+  mgp_buffer_init(&temporary, NULL);
+  mgp_buffer_printf(&temporary, "%s.tmp.%ld", path, (long)getpid());
+  char *name = mgp_buffer_take(&temporary);
+  MGP_RETURN_IF(!name, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  magpie_status status = MAGPIE_OK;
+  const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    status = mgp_fail_errno(err, errno, "%s cannot be created", name);
+  } else {
+    status = write_and_sync(fd, name, data, size, err);
+    if (close(fd) != 0 && status == MAGPIE_OK)
+      status = mgp_fail_errno(err, errno, "%s cannot be written", name);
+    if (status == MAGPIE_OK && rename(name, path) != 0)
+      status = mgp_fail_errno(err, errno, "%s cannot be renamed", name);
+    if (status != MAGPIE_OK) unlink(name);
+  }
+  mgp_free(NULL, name);
+  return status == MAGPIE_OK ? sync_parent(path, err) : status;
+}
+
+static magpie_status make_one(const char *path, magpie_error *err) {
+  if (mkdir(path, 0777) == 0) return MAGPIE_OK;
+  const int why = errno;
+  struct stat st;
+  if (why == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return MAGPIE_OK;
+  return mgp_fail_errno(err, why == ENOENT ? EIO : why, "the folder %s cannot be made", path);
+}
+
+magpie_status mgp_directory_make(const char *path, magpie_error *err) {
+  char *copy = mgp_strdup(NULL, path);
+  MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  magpie_status status = MAGPIE_OK;
+  for (char *slash = strchr(copy + (copy[0] == '/'), '/'); slash && status == MAGPIE_OK;
+       slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    if (*copy) status = make_one(copy, err);
+    *slash = '/';
+  }
+  if (status == MAGPIE_OK) status = make_one(copy, err);
+  mgp_free(NULL, copy);
+  return status;
+}
+
+magpie_status mgp_directory_sync(const char *path, magpie_error *err) {
+  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return mgp_fail_errno(err, errno, "the folder %s cannot be opened", path);
+  /* Some file systems cannot sync a folder and say EINVAL; there is nothing more to be done then.
+   */
+  const bool failed = fsync(fd) != 0 && errno != EINVAL;
+  const int why = errno;
+  close(fd);
+  return failed ? mgp_fail_errno(err, why, "the folder %s cannot be made durable", path)
+                : MAGPIE_OK;
+}
+
+/* Opens with O_NOFOLLOW and unlinks relative to the open folder: a link is removed, never entered.
+ */
+static int remove_below(int parent, const char *name) {
+  const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : unlinkat(parent, name, 0) == 0 ? 0 : errno;
+  DIR *dir = fdopendir(fd);
+  if (!dir) {
+    const int why = errno;
+    close(fd);
+    return why;
+  }
+  int why = 0;
+  for (struct dirent *entry; why == 0 && (entry = readdir(dir)) != NULL;) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    why = remove_below(dirfd(dir), entry->d_name);
+  }
+  closedir(dir);
+  if (why == 0 && unlinkat(parent, name, AT_REMOVEDIR) != 0) why = errno;
+  return why;
+}
+
+magpie_status mgp_directory_remove(const char *path, magpie_error *err) {
+  const int why = remove_below(AT_FDCWD, path);
+  return why ? mgp_fail_errno(err, why, "%s cannot be removed", path) : MAGPIE_OK;
+}
+
+char *mgp_path_join(mgp_alloc *a, const char *folder, const char *name) {
+  mgp_buffer b;
+  mgp_buffer_init(&b, a);
+  mgp_buffer_add_text(&b, folder);
+  if (b.size > 0 && folder[b.size - 1] != '/') mgp_buffer_add_char(&b, '/');
+  mgp_buffer_add_text(&b, name);
+  return mgp_buffer_take(&b);
+}
+
+const char *mgp_path_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+bool mgp_file_exists(const char *path) {
+  return access(path, F_OK) == 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON through jansson, with our errors. Jansson bounds the nesting depth itself (2,048).
+ */
+#include "base/base.h"
+
+magpie_status mgp_json_parse(const char *name, const char *text, size_t size, json_t **out,
+                             magpie_error *err) {
+  json_error_t why;
+  *out = json_loadb(text, size, 0, &why);
+  if (*out) return MAGPIE_OK;
+  mgp_fail(err, MAGPIE_FORMAT, "not valid JSON at line %d, column %d: %s", why.line, why.column,
+           why.text);
+  mgp_fail_place(err, "%s:%d", name, why.line);
+  return MAGPIE_FORMAT;
+}
+
+magpie_status mgp_json_read(const char *path, uint64_t max_size, json_t **out, magpie_error *err) {
+  *out = NULL;
+  char *text = NULL;
+  size_t size = 0;
+  MGP_FORWARD(mgp_file_read(NULL, path, max_size, &text, &size, err));
+  magpie_error why = {0};
+  const magpie_status status = mgp_json_parse(path, text, size, out, &why);
+  mgp_free(NULL, text);
+  if (status != MAGPIE_OK) {
+    mgp_fail(err, status, "%s: %s", path, why.message);
+    mgp_fail_place(err, "%s", why.place);
+  }
+  return status;
+}
+
+static int append(const char *text, size_t size, void *context) {
+  mgp_buffer *b = context;
+  mgp_buffer_add(b, text, size);
+  return b->failed ? -1 : 0;
+}
+
+magpie_status mgp_json_write(const json_t *value, char **out, magpie_error *err) {
+  *out = NULL;
+  mgp_buffer b;
+  mgp_buffer_init(&b, NULL);
+  const int failed = json_dump_callback(value, append, &b,
+                                        JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+  char *text = mgp_buffer_take(&b);
+  if (failed || !text) {
+    mgp_free(NULL, text);
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write JSON");
+  }
+  *out = text;
+  return MAGPIE_OK;
+}
+
+const char *mgp_json_text(const json_t *object, const char *name, const char *fallback) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_string(value) ? json_string_value(value) : fallback;
+}
+
+double mgp_json_number(const json_t *object, const char *name, double fallback) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
+int64_t mgp_json_integer(const json_t *object, const char *name, int64_t fallback) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool mgp_json_bool(const json_t *object, const char *name, bool fallback) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
