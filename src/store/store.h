@@ -127,9 +127,9 @@ magpie_status mgp_store_item_get(mgp_store *s, uint64_t number, mgp_arena *arena
 /* By id; 0 in *number when absent. */
 magpie_status mgp_store_item_find(mgp_store *s, const char *id, uint64_t *number,
                                   magpie_error *err);
-/* The first item of a record id; 0 when absent. */
-magpie_status mgp_store_record_find(mgp_store *s, const char *record, int64_t *source,
-                                    magpie_error *err);
+/* The source of a record id; number 0 when absent. */
+magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena *arena,
+                                    mgp_source *out, magpie_error *err);
 magpie_status mgp_store_source_find(mgp_store *s, const char *path, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err); /* number 0: absent */
 /* Sources of this content whose file may have moved away; calls fn for each. */
