@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * text: from bytes to clean UTF-8, words, model tokens, sentences and passages. Knows no media type,
- * no model and no index.
+ * text: from bytes to clean UTF-8, words, model tokens, sentences and passages. Knows no media
+ * type, no model and no index.
  */
 #ifndef MGP_TEXT_H
 #define MGP_TEXT_H
@@ -10,29 +10,31 @@
 
 /* ---- encodings (charset.c) --------------------------------------------------------------- */
 
-/* To clean UTF-8: byte order marks, UTF-16 with or without one, UTF-8, else Windows-1252/Latin-1 (or
- * `hint`, a charset name, may be NULL). Broken sequences become U+FFFD and are counted. NUL and C0
- * controls but \t \n become spaces, \r\n becomes \n. `*out` is NUL-terminated, yours to mgp_free. */
+/* To clean UTF-8: byte order marks, UTF-16 with or without one, UTF-8, else Windows-1252/Latin-1
+ * (or `hint`, a charset name, may be NULL). Broken sequences become U+FFFD and are counted. NUL and
+ * C0 controls but \t \n become spaces, \r\n becomes \n. `*out` is NUL-terminated, yours to
+ * mgp_free. */
 magpie_status mgp_text_to_utf8(mgp_alloc *a, const void *bytes, size_t size, const char *hint,
-                               char **out, size_t *out_size, const char **charset,
-                               size_t *replaced, magpie_error *err);
+                               char **out, size_t *out_size, const char **charset, size_t *replaced,
+                               magpie_error *err);
 /* Does this look like text at all (few controls, valid in some charset above)? For sniffing. */
 bool mgp_text_plausible(const void *bytes, size_t size);
 
-/* ---- model tokens (tokenizer.c, wordpiece.c, unigram.c, bpe.c) ----------------------------- */
+/* ---- model tokens (tokenizer.c, wordpiece.c, sentencepiece.c, e5s1.c, clip_bpe.c)
+ * ----------------------------- */
 
 /* Immutable after open, so one may be used by many threads. */
 typedef struct mgp_tokenizer mgp_tokenizer;
 typedef struct mgp_tokenizer_options {
-  const char *kind;  /* "wordpiece" | "unigram" | "e5s1" | "clip-bpe" */
-  const char *file;  /* vocab.txt / tokenizer.json / SentencePiece .model / E5S1 file / vocab.json */
+  const char *kind; /* "wordpiece" | "unigram" | "e5s1" | "clip-bpe" */
+  const char *file; /* vocab.txt / tokenizer.json / SentencePiece .model / E5S1 file / vocab.json */
   const char *file2; /* merges.txt for clip-bpe; else NULL */
   bool lowercase;    /* wordpiece: uncased (lower-case and strip accents) */
 } mgp_tokenizer_options;
 magpie_status mgp_tokenizer_open(mgp_alloc *a, const mgp_tokenizer_options *options,
                                  mgp_tokenizer **out, magpie_error *err);
-/* Content ids only, no special tokens: ids[0..*count) with at most `capacity` (the rest is cut; then
- * *cut is true). Text need not be NUL-terminated. */
+/* Content ids only, no special tokens: ids[0..*count) with at most `capacity` (the rest is cut;
+ * then *cut is true). Text need not be NUL-terminated. */
 magpie_status mgp_tokenizer_encode(const mgp_tokenizer *t, const char *text, size_t size,
                                    int32_t *ids, size_t capacity, size_t *count, bool *cut,
                                    magpie_error *err);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Unigram segmentation shared by both SentencePiece file kinds.
+ */
+#ifndef MGP_UNIGRAM_H
+#define MGP_UNIGRAM_H
+
+#include "text/piece_trie.h"
+#include "text/tokenizer.h"
+
+typedef struct mgp_unigram {
+  mgp_trie trie;
+  float *scores;   /* one a piece, by index; for user-defined pieces NAN: scored by length */
+  float max_score; /* of normal pieces */
+  float unk_score; /* of one unknown character */
+  int32_t unk;
+  bool single_precision; /* path scores are added in float, as e5.c does; else in double */
+  bool fuse_unknown;     /* a run of unknown characters is one token, as SentencePiece does */
+  const int32_t *bytes;  /* byte fallback: ids of the 256 bytes; NULL: none */
+} mgp_unigram;
+
+/* The best segmentation of normalised text, appended to `out`. */
+magpie_status mgp_unigram_encode(const mgp_unigram *u, mgp_alloc *a, const char *text, size_t size,
+                                 mgp_token_output *out, magpie_error *err);
+
+#endif
