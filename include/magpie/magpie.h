@@ -23,7 +23,8 @@
  *  - A function that can fail returns magpie_status; 0 is success. Detail goes to the caller-owned
  *    magpie_error, which may be NULL. On failure outputs are NULL or untouched.
  *  - Option structs start with their size; NULL means all defaults.
- *  - A handle may be searched from many threads at once; add, import, remove and close need it alone.
+ *  - A handle may be searched from many threads at once; add, import, remove and close need it
+ * alone.
  */
 #ifndef MAGPIE_H
 #define MAGPIE_H
@@ -89,6 +90,12 @@ MAGPIE_API magpie_status magpie_features(char **json, magpie_error *err);
 /* Frees what the library handed out as a plain block (JSON texts, preview bytes). NULL is fine. */
 MAGPIE_API void magpie_free(void *block);
 
+/* A path for people and JSON: bytes that are not UTF-8, control characters and '%' as %XX; hits and
+ * ledgers name files so. magpie_free it. */
+MAGPIE_API magpie_status magpie_path_text(const char *path, char **text, magpie_error *err);
+/* The way back: from the shown form to the bytes of the path. magpie_free it. */
+MAGPIE_API magpie_status magpie_path_bytes(const char *text, char **path, magpie_error *err);
+
 /* ---- open and close ---------------------------------------------------------------------- */
 
 typedef struct magpie magpie;
@@ -99,7 +106,8 @@ typedef struct magpie_open_options {
   uint64_t memory_limit; /* bytes that the library may hold at once; 0: 512 MiB */
   int threads;           /* worker threads; 0: one a core */
   int lock_wait_ms;      /* how long a writer waits for another one; default 0: fail at once */
-  const char *pack_path; /* folders with packs, ':' between; NULL: MAGPIE_PACKS, else the defaults */
+  const char
+      *pack_path; /* folders with packs, ':' between; NULL: MAGPIE_PACKS, else the defaults */
   const char *text_pack; /* pack for passages when the index is created; NULL: the default pack */
 } magpie_open_options;
 
@@ -163,10 +171,10 @@ typedef struct magpie_report {
   uint64_t generation;
 } magpie_report;
 
-/* Walks `count` files and folders, takes what is new or changed, drops what vanished below them, and
- * commits as it goes: what was committed survives a kill, and the next call goes on from there. One
- * broken file never stops the batch: it goes to the failure ledger with its reason. LOCKED: another
- * writer is at work. `report` may be NULL. */
+/* Walks `count` files and folders, takes what is new or changed, drops what vanished below them,
+ * and commits as it goes: what was committed survives a kill, and the next call goes on from there.
+ * One broken file never stops the batch: it goes to the failure ledger with its reason. LOCKED:
+ * another writer is at work. `report` may be NULL. */
 MAGPIE_API magpie_status magpie_add(magpie *ix, const char *const *paths, size_t count,
                                     const magpie_add_options *options, magpie_report *report,
                                     magpie_error *err);
@@ -178,7 +186,8 @@ MAGPIE_API magpie_status magpie_import(magpie *ix, const char *file,
                                        const magpie_add_options *options, magpie_report *report,
                                        magpie_error *err);
 
-/* Removes an item id, a record id, a file, or everything below a folder. NOT_FOUND if none match. */
+/* Removes an item id, a record id, a file, or everything below a folder. NOT_FOUND if none match.
+ */
 MAGPIE_API magpie_status magpie_remove(magpie *ix, const char *path_or_id, magpie_report *report,
                                        magpie_error *err);
 
@@ -200,25 +209,25 @@ typedef struct magpie_query {
   size_t size;
   const magpie_part *parts;
   size_t part_count;
-  size_t k;                 /* hits wanted, 1..10000; default 10 */
-  size_t depth;             /* candidates taken of each space; 0: max(10 k, 100) */
-  const char *kinds;        /* "image,passage": only these kinds; NULL: all */
+  size_t k;                       /* hits wanted, 1..10000; default 10 */
+  size_t depth;                   /* candidates taken of each space; 0: max(10 k, 100) */
+  const char *kinds;              /* "image,passage": only these kinds; NULL: all */
   const char *const *space_names; /* weights of spaces, by name; see space_weights */
   const double *space_weights;
   size_t space_weight_count;
-  bool by_record;           /* one hit a record: its best item */
+  bool by_record; /* one hit a record: its best item */
 } magpie_query;
 
 MAGPIE_API void magpie_query_defaults(magpie_query *query);
 
 typedef struct magpie_locator {
-  int page;          /* 1-based; 0: none */
+  int page; /* 1-based; 0: none */
   bool has_bbox;
-  double bbox[4];    /* x, y, width, height in points from the page's upper left corner */
+  double bbox[4]; /* x, y, width, height in points from the page's upper left corner */
   bool has_span;
-  double span[2];    /* seconds */
+  double span[2]; /* seconds */
   bool has_lines;
-  int64_t lines[2];  /* 1-based, inclusive */
+  int64_t lines[2]; /* 1-based, inclusive */
 } magpie_locator;
 
 typedef struct magpie_space_score {
@@ -267,8 +276,8 @@ MAGPIE_API magpie_status magpie_result_json(const magpie_result *result, char **
 MAGPIE_API void magpie_result_destroy(magpie_result *result);
 
 /* Runs a batch: lines {"id","parts":[{"text"|"image"|"audio"|"item":…,"weight"}]} of `queries`
- * against the index; writes a TREC run naming records to `run` ("-": standard output). `query` gives
- * k, kinds and weights. `report->files_failed` counts queries that failed. */
+ * against the index; writes a TREC run naming records to `run` ("-": standard output). `query`
+ * gives k, kinds and weights. `report->files_failed` counts queries that failed. */
 MAGPIE_API magpie_status magpie_search_batch(magpie *ix, const char *queries, const char *run,
                                              const magpie_query *query,
                                              const magpie_add_options *options,

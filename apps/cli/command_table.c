@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one table of commands and options: parsing, help and the man page all read it.
+ */
+#include <string.h>
+
+#include "cli.h"
+
+const cli_option cli_common_options[] = {
+    {'x', "index", "DIR",
+     "the index; default: $MAGPIE_INDEX, else ~/.local/share/magpie/default.mgp"},
+    {0, "json", NULL, "print JSON: one object, or one event a line for long work"},
+    {'q', "quiet", NULL, "no progress"},
+    {0, "threads", "N", "threads to use; default: one a core"},
+    {0, "memory", "SIZE", "ceiling for magpie's own memory, such as 512M"},
+    {0, "wait", "SECONDS", "wait so long for another writer instead of giving up"},
+    {0, "packs", "DIRS", "folders with model packs, ':' between; default: $MAGPIE_PACKS"},
+    {'h', "help", NULL, "help for this command"},
+    {0, NULL, NULL, NULL}};
+
+static const cli_option no_options[] = {{0, NULL, NULL, NULL}};
+
+static const cli_option index_options[] = {
+    {0, "text-pack", "NAME", "pack that encodes texts, when the index is created"},
+    {0, "keep-vanished", NULL, "keep the items of files that are gone"},
+    {0, "retry", NULL, "try the files of the failure ledger again"},
+    {0, "max-file", "SIZE", "larger files go to the failure ledger; default 4G"},
+    {0, "max-seconds", "N", "time for reading one file; default 120"},
+    {0, NULL, NULL, NULL}};
+
+static const cli_option search_options[] = {
+    {'t', "text", "TEXT", "a text part; may be given several times, as all parts may"},
+    {'i', "image", "FILE", "a picture part"},
+    {'a', "audio", "FILE", "a sound part"},
+    {0, "like", "ID", "an item of the index: more like this"},
+    {'w', "weights", "LIST",
+     "weights: t=0.4,i=0.6 for parts (t i a like), words=0,text=1 for spaces"},
+    {'k', "top", "N", "number of hits; default 10"},
+    {0, "kind", "LIST", "only these kinds: passage,page,row,image,sound,…"},
+    {0, "records", NULL, "one hit a file or record: its best item"},
+    {0, "html", "FILE", "write a self-contained page with pictures and sounds"},
+    {0, "html-add", "FILE", "as --html, but add to a page that is there"},
+    {0, "queries", "FILE",
+     "run a batch: lines {\"id\",\"parts\":[{\"text\"|\"image\"|\"audio\"|\"item\",\"weight\"}]}"},
+    {0, "run", "FILE", "where the batch goes, as a TREC run; - is standard output"},
+    {0, NULL, NULL, NULL}};
+
+static const cli_option failures_options[] = {{0, "retry", NULL, "read the files again now"},
+                                              {0, NULL, NULL, NULL}};
+
+static const cli_option get_options[] = {
+    {0, "preview", "FILE", "write the thumbnail (JPEG) or the sound span (WAV)"},
+    {0, NULL, NULL, NULL}};
+
+static const cli_option version_options[] = {
+    {0, "features", NULL, "list formats, libraries and processor tiers"}, {0, NULL, NULL, NULL}};
+
+static const cli_option help_options[] = {{0, "man", NULL, "the whole manual in man format"},
+                                          {0, NULL, NULL, NULL}};
+
+const cli_command cli_commands[] = {
+    {"index", "PATH…", "read files and folders into the index",
+     "Walks the paths, reads what is new or changed, follows moved files without reading them "
+     "again, "
+     "and drops what vanished. Hidden names and symbolic links are passed over. What was committed "
+     "stays when the work is stopped (Ctrl-C); the same command goes on from there. Files that "
+     "cannot "
+     "be read are listed by `magpie failures` with the reason; they never stop the work.",
+     index_options, "magpie index ~/Documents ~/Pictures", cli_index},
+    {"search", "[TEXT]", "search with text, pictures, sounds and items together",
+     "Parts of any kind are asked together; each part asks every space that understands it, and "
+     "the "
+     "answers are fused by reciprocal rank. Plain words after the options are a text part.",
+     search_options, "magpie search \"red bus at night\" -i bus.jpg -w t=0.4,i=0.6 --kind image",
+     cli_search},
+    {"import", "FILE.jsonl", "import records {id, text | path | vector, title, kind, metadata}",
+     "One record a line; - reads standard input. A record of a known id replaces it. Relative "
+     "paths "
+     "start at the folder of the file. An item cut out of record X has the id X#n. Bad lines are "
+     "listed by `magpie failures` as FILE:LINE.",
+     no_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
+    {"status", "", "what the index holds", "Counts by kind and space, size, packs, failures.",
+     no_options, "magpie status", cli_status},
+    {"failures", "", "files that could not be read, and why",
+     "The ledger of failures. A file leaves it when it is read, changed or gone.", failures_options,
+     "magpie failures --retry", cli_failures},
+    {"get", "ID", "one item with its text and metadata",
+     "An id as shown by search; a record's id names its first item.", get_options,
+     "magpie get @12#1 --preview page.jpg", cli_get},
+    {"remove", "PATH|ID…", "take items, records, files or folders out of the index",
+     "The files themselves are left alone. A file that still exists comes back with the next "
+     "`magpie "
+     "index` of its folder.",
+     no_options, "magpie remove ~/Documents/old", cli_remove},
+    {"models", "list|show|verify|add|pull|remove [NAME]", "the model packs",
+     "list: packs installed and offered. show NAME: its pack.json. verify [NAME]: sizes and "
+     "checksums. "
+     "add DIR: install a folder with a pack.json. pull NAME: fetch a pack of the catalogue, or "
+     "BASE-URL/ORG/NAME[@REVISION] from a model hub; an interrupted download resumes. remove NAME.",
+     no_options, "magpie models verify", cli_models},
+    {"version", "", "version, and what this build can do", "", version_options,
+     "magpie version --features", cli_version},
+    {"help", "[COMMAND]", "help for a command", "", help_options, "magpie help search", cli_help},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
+
+const cli_command *cli_command_find(const char *name) {
+  for (const cli_command *c = cli_commands; c->name; c++)
+    if (strcmp(c->name, name) == 0) return c;
+  return NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * magpie COMMAND …: finds the command in the table and runs it.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+
+#include "cli.h"
+
+int main(int argc, char **argv) {
+  setlocale(LC_CTYPE, "");
+  signal(SIGPIPE, SIG_IGN); /* `magpie search … | head` is no failure */
+  if (argc < 2) {
+    char *help[] = {argv[0], NULL};
+    cli_help(1, help);
+    return EXIT_USAGE;
+  }
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
+  const cli_command *command = cli_command_find(name);
+  if (!command) {
+    fprintf(stderr, "magpie: there is no command \"%s\"; `magpie help` lists them\n", name);
+    return EXIT_USAGE;
+  }
+  return command->run(argc - 1, argv + 1);
+}

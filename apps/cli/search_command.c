@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * magpie search: one query from the command line, or a file of queries into a TREC run.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define PARTS_MAX 64
+#define WEIGHTS_MAX 32
+
+typedef struct search_options {
+  magpie_part parts[PARTS_MAX];
+  size_t part_count;
+  double text_weight, image_weight, audio_weight, item_weight;
+  const char *space_names[WEIGHTS_MAX];
+  double space_weights[WEIGHTS_MAX];
+  size_t space_count;
+  char *weights_copy;
+  const char *html, *queries, *run, *kinds;
+  bool html_add, by_record;
+  size_t k;
+  char *plain; /* words after the options, joined */
+} search_options;
+
+static int add_part(const cli_arguments *a, search_options *s, magpie_part part) {
+  if (s->part_count == PARTS_MAX) return cli_usage(a, "at most %d parts", PARTS_MAX);
+  s->parts[s->part_count++] = part;
+  return -1;
+}
+
+static bool set_part_weight(search_options *s, const char *name, double value) {
+  if (strcmp(name, "t") == 0) s->text_weight = value;
+  else if (strcmp(name, "i") == 0) s->image_weight = value;
+  else if (strcmp(name, "a") == 0) s->audio_weight = value;
+  else if (strcmp(name, "like") == 0) s->item_weight = value;
+  else return false;
+  return true;
+}
+
+/* "t=0.4,i=0.6,words=0" */
+static int parse_weights(const cli_arguments *a, search_options *s, const char *list) {
+  free(s->weights_copy);
+  s->weights_copy = strdup(list);
+  char *save = NULL;
+  for (char *one = strtok_r(s->weights_copy, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+    char *equals = strchr(one, '=');
+    char *end = NULL;
+    const double value = equals ? strtod(equals + 1, &end) : 0;
+    if (!equals || end == equals + 1 || *end || !(value >= -1e6 && value <= 1e6))
+      return cli_usage(a, "-w %s: expected NAME=NUMBER,… such as t=0.4,i=0.6", list);
+    *equals = '\0';
+    if (set_part_weight(s, one, value)) continue;
+    if (s->space_count == WEIGHTS_MAX) return cli_usage(a, "at most %d weights", WEIGHTS_MAX);
+    s->space_names[s->space_count] = one;
+    s->space_weights[s->space_count++] = value;
+  }
+  return -1;
+}
+
+static int take_option(const cli_arguments *a, search_options *s, const char *name) {
+  const char *value = a->value;
+  long number = 0;
+  if (strcmp(name, "text") == 0) return add_part(a, s, (magpie_part){.text = value});
+  if (strcmp(name, "image") == 0) return add_part(a, s, (magpie_part){.image = value});
+  if (strcmp(name, "audio") == 0) return add_part(a, s, (magpie_part){.audio = value});
+  if (strcmp(name, "like") == 0) return add_part(a, s, (magpie_part){.item = value});
+  if (strcmp(name, "weights") == 0) return parse_weights(a, s, value);
+  if (strcmp(name, "top") == 0) {
+    if (!cli_parse_count(value, 1, 10000, &number))
+      return cli_usage(a, "-k %s: expected 1 to 10000", value);
+    s->k = (size_t)number;
+  }
+  if (strcmp(name, "kind") == 0) s->kinds = value;
+  if (strcmp(name, "records") == 0) s->by_record = true;
+  if (strcmp(name, "html") == 0 || strcmp(name, "html-add") == 0) {
+    s->html = value;
+    s->html_add = strcmp(name, "html-add") == 0;
+  }
+  if (strcmp(name, "queries") == 0) s->queries = value;
+  if (strcmp(name, "run") == 0) s->run = value;
+  return -1;
+}
+
+/* Words after the options are one text part. */
+static int take_plain(const cli_arguments *a, search_options *s) {
+  if (a->next >= a->argc) return -1;
+  size_t size = 1;
+  for (int i = a->next; i < a->argc; i++) size += strlen(a->argv[i]) + 1;
+  s->plain = calloc(size, 1);
+  if (!s->plain) return EXIT_NOTHING;
+  for (int i = a->next; i < a->argc; i++) {
+    if (i > a->next) strcat(s->plain, " ");
+    strcat(s->plain, a->argv[i]);
+  }
+  return add_part(a, s, (magpie_part){.text = s->plain});
+}
+
+static void weigh_parts(search_options *s) {
+  for (size_t i = 0; i < s->part_count; i++) {
+    magpie_part *p = &s->parts[i];
+    p->weight = p->text    ? s->text_weight
+                : p->image ? s->image_weight
+                : p->audio ? s->audio_weight
+                           : s->item_weight;
+  }
+}
+
+static magpie_query query_of(const search_options *s) {
+  magpie_query query;
+  magpie_query_defaults(&query);
+  query.parts = s->parts;
+  query.part_count = s->part_count;
+  query.k = s->k;
+  query.kinds = s->kinds;
+  query.space_names = s->space_names;
+  query.space_weights = s->space_weights;
+  query.space_weight_count = s->space_count;
+  query.by_record = s->by_record;
+  return query;
+}
+
+/* The query as a line of text, for headings. */
+static char *question_text(const search_options *s) {
+  size_t size = 1;
+  for (size_t i = 0; i < s->part_count; i++) {
+    const magpie_part *p = &s->parts[i];
+    const char *value = p->text ? p->text : p->image ? p->image : p->audio ? p->audio : p->item;
+    size += strlen(value) + 24;
+  }
+  char *out = calloc(size, 1);
+  for (size_t i = 0; out && i < s->part_count; i++) {
+    const magpie_part *p = &s->parts[i];
+    const char *value = p->text ? p->text : p->image ? p->image : p->audio ? p->audio : p->item;
+    const char *slash = p->image || p->audio ? strrchr(value, '/') : NULL;
+    if (i) strcat(out, " + ");
+    strcat(out, p->image ? "picture " : p->audio ? "sound " : p->item ? "like " : "");
+    strcat(out, slash ? slash + 1 : value);
+  }
+  return out;
+}
+
+static int show_result(const cli_common *common, magpie *ix, const search_options *s,
+                       const magpie_result *result) {
+  magpie_error err = {0};
+  char *question = question_text(s);
+  int code = magpie_result_count(result) ? EXIT_OK : EXIT_NOTHING;
+  const char *warning;
+  for (size_t i = 0; (warning = magpie_result_warning(result, i)) != NULL; i++)
+    fprintf(stderr, "%swarning:%s %s\n", cli_style(stderr, "bold"), cli_style(stderr, "off"),
+            warning);
+  if (common->json) {
+    char *json = NULL;
+    if (magpie_result_json(result, &json, &err)) code = cli_report_error(&err);
+    else puts(json);
+    magpie_free(json);
+  } else if (!common->quiet) {
+    cli_print_hits(result, question ? question : "");
+  }
+  if (s->html) {
+    const int written = cli_write_page(ix, result, question ? question : "", s->html, s->html_add);
+    if (written != EXIT_OK) code = written;
+  }
+  free(question);
+  return code;
+}
+
+static int run_query(const cli_common *common, magpie *ix, const search_options *s) {
+  magpie_error err = {0};
+  magpie_result *result = NULL;
+  const magpie_query query = query_of(s);
+  if (magpie_search(ix, &query, &result, &err)) return cli_report_error(&err);
+  const int code = show_result(common, ix, s, result);
+  magpie_result_destroy(result);
+  return code;
+}
+
+static int run_batch(const cli_common *common, magpie *ix, const search_options *s) {
+  magpie_error err = {0};
+  magpie_report report = {0};
+  magpie_add_options options;
+  magpie_add_options_defaults(&options);
+  cli_progress progress;
+  cli_progress_init(&progress, common);
+  cli_catch_interrupt();
+  options.progress = cli_progress_event;
+  options.progress_context = &progress;
+  options.cancel = &cli_interrupted;
+  const magpie_query query = query_of(s);
+  if (magpie_search_batch(ix, s->queries, s->run, &query, &options, &report, &err))
+    return cli_report_error(&err);
+  return report.files_failed ? EXIT_NOTHING : EXIT_OK;
+}
+
+static int check_search(const cli_arguments *a, const search_options *s) {
+  if (s->queries && !s->run) return cli_usage(a, "--queries needs --run OUT.trec");
+  if (s->run && !s->queries) return cli_usage(a, "--run needs --queries FILE.jsonl");
+  if (s->queries && s->part_count) return cli_usage(a, "--queries takes its parts from the file");
+  if (!s->queries && s->part_count == 0)
+    return cli_usage(a, "give a text, -i PICTURE, -a SOUND or --like ID");
+  return EXIT_OK;
+}
+
+int cli_search(int argc, char **argv) {
+  cli_arguments a;
+  cli_arguments_init(&a, "search", argc, argv);
+  search_options s = {
+      .text_weight = 1, .image_weight = 1, .audio_weight = 1, .item_weight = 1, .k = 0};
+  int code = -1;
+  const char *name;
+  while (code < 0 && (name = cli_arguments_next(&a)) != NULL) code = take_option(&a, &s, name);
+  if (code < 0) code = take_plain(&a, &s);
+  if (code < 0) code = check_search(&a, &s);
+  if (s.k == 0) s.k = s.queries ? 100 : 10;
+  magpie *ix = NULL;
+  if (code == EXIT_OK) code = cli_open(&a.common, true, &ix);
+  if (code == EXIT_OK) {
+    weigh_parts(&s);
+    code = s.queries ? run_batch(&a.common, ix, &s) : run_query(&a.common, ix, &s);
+  }
+  magpie_close(&ix);
+  free(s.weights_copy);
+  free(s.plain);
+  cli_arguments_fini(&a);
+  return code;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * magpie_add: walk, compare with the catalog, read what is new or changed, follow what was moved,
+ * and drop what vanished.
+ *
+ * A file is unchanged when path, size, modification time and inode are as the catalog says.
+ * Otherwise its content is hashed: the same content at the same path was only touched, the same
+ * content at a path that no longer exists was moved here; both keep their items. A file of the
+ * failure ledger is tried again when it changed after its failure or when the caller asks.
+ */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* A source or a failure that the catalog knows below the roots, by path. */
+typedef struct known {
+  const char *path;
+  uint64_t size, inode;
+  int64_t mtime_ns, number, failed_ms; /* failed_ms: of the ledger, else 0 */
+  mgp_hash128 hash;
+  bool is_seen, is_moved;
+} known;
+
+typedef struct known_list {
+  known *items;
+  size_t count, capacity;
+} known_list;
+
+typedef struct adding {
+  magpie *ix;
+  mgp_ingest *in;
+  mgp_alloc *alloc;
+  mgp_arena *arena; /* of the known lists */
+  mgp_walk walk;
+  known_list sources, failures;
+  bool no_memory;
+
+  pthread_mutex_t mutex;
+  size_t next; /* guarded by mutex: the next file to take */
+} adding;
+
+/* ---- what the catalog knows ------------------------------------------------------------------ */
+
+static int compare_known(const void *a, const void *b) {
+  return strcmp(((const known *)a)->path, ((const known *)b)->path);
+}
+
+static known *find_known(const known_list *list, const char *path) {
+  const known key = {.path = path};
+  return list->count ? bsearch(&key, list->items, list->count, sizeof key, compare_known) : NULL;
+}
+
+static known *add_known(adding *ad, known_list *list, const char *path) {
+  if (!MGP_GROW(ad->alloc, list->items, list->capacity, list->count + 1)) return NULL;
+  char *copy = mgp_arena_strdup(ad->arena, path);
+  if (!copy) return NULL;
+  known *k = &list->items[list->count++];
+  *k = (known){.path = copy};
+  return k;
+}
+
+static magpie_status note_source(void *context, const mgp_source *source) {
+  adding *ad = context;
+  if (!source->path) return MAGPIE_OK;
+  known *k = add_known(ad, &ad->sources, source->path);
+  if (!k) return MAGPIE_NO_MEMORY;
+  k->size = source->size;
+  k->inode = source->inode;
+  k->mtime_ns = source->mtime_ns;
+  k->number = source->number;
+  k->hash = source->hash;
+  return MAGPIE_OK;
+}
+
+static bool below_roots(const adding *ad, const char *path) {
+  for (size_t i = 0; i < ad->walk.root_count; i++) {
+    const char *root = ad->walk.roots[i];
+    const size_t size = strlen(root);
+    if (strncmp(path, root, size) == 0 &&
+        (path[size] == '\0' || path[size] == '/' || (size > 0 && root[size - 1] == '/')))
+      return true;
+  }
+  return false;
+}
+
+static magpie_status note_failure(void *context, const char *path, const char *stage, int code,
+                                  const char *reason, int64_t when_ms, int tries) {
+  (void)stage, (void)code, (void)reason, (void)tries;
+  adding *ad = context;
+  if (!below_roots(ad, path)) return MAGPIE_OK;
+  known *k = add_known(ad, &ad->failures, path);
+  if (!k) return MAGPIE_NO_MEMORY;
+  k->failed_ms = when_ms;
+  return MAGPIE_OK;
+}
+
+static magpie_status load_known(adding *ad, magpie_error *err) {
+  for (size_t i = 0; i < ad->walk.root_count; i++)
+    MGP_FORWARD(mgp_store_sources_below(ad->ix->store, ad->walk.roots[i], note_source, ad, err));
+  MGP_FORWARD(mgp_store_failures(ad->ix->store, note_failure, ad, err));
+  if (ad->sources.count) qsort(ad->sources.items, ad->sources.count, sizeof(known), compare_known);
+  if (ad->failures.count)
+    qsort(ad->failures.items, ad->failures.count, sizeof(known), compare_known);
+  return MAGPIE_OK;
+}
+
+/* ---- one file
+ * ------------------------------------------------------------------------------------ */
+
+static bool is_unchanged(const known *k, const mgp_walk_file *file) {
+  return k && k->size == file->size && k->mtime_ns == file->mtime_ns && k->inode == file->inode;
+}
+
+static bool failed_before(const adding *ad, const mgp_walk_file *file) {
+  const known *k = find_known(&ad->failures, file->path);
+  return k && !mgp_ingest_options(ad->in)->retry_failed && file->changed_ms < k->failed_ms;
+}
+
+static mgp_ingest_source *source_of(adding *ad, const mgp_walk_file *file, size_t index) {
+  mgp_ingest_source *source = mgp_ingest_source_create(ad->in);
+  if (!source) return NULL;
+  source->path = mgp_strdup(ad->alloc, file->path);
+  source->ledger_name = mgp_strdup(ad->alloc, file->path);
+  source->bytes = file->size;
+  source->sequence = index;
+  source->row = (mgp_source){
+      .size = file->size, .mtime_ns = file->mtime_ns, .inode = file->inode, .device = file->device};
+  if (!source->path || !source->ledger_name) ad->no_memory = true;
+  return source;
+}
+
+typedef struct moved_search {
+  adding *ad;
+  int64_t number;
+  const char *format;
+  char *title, *metadata;
+} moved_search;
+
+static bool file_is_gone(const char *path) {
+  struct stat st;
+  return lstat(path, &st) != 0;
+}
+
+/* A source of the same content whose file is gone, and that no other new file has claimed. */
+static magpie_status claim_moved(void *context, const mgp_source *candidate) {
+  moved_search *search = context;
+  if (search->number || !candidate->path || candidate->record || candidate->mtime_ns < 0)
+    return MAGPIE_OK;
+  if (!file_is_gone(candidate->path)) return MAGPIE_OK;
+  adding *ad = search->ad;
+  known *k = find_known(&ad->sources, candidate->path);
+  pthread_mutex_lock(&ad->mutex);
+  const bool is_free = k && !k->is_moved;
+  if (is_free) k->is_moved = true;
+  pthread_mutex_unlock(&ad->mutex);
+  if (!is_free && k) return MAGPIE_OK;
+  search->number = candidate->number;
+  search->format = candidate->format; /* lives in the caller's arena */
+  search->title = candidate->title ? mgp_strdup(ad->alloc, candidate->title) : NULL;
+  search->metadata = candidate->metadata ? mgp_strdup(ad->alloc, candidate->metadata) : NULL;
+  return MAGPIE_OK;
+}
+
+/* True when the content is known: the source only gets its new place and time. */
+static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source) {
+  moved_search search = {.ad = ad};
+  mgp_arena *arena = mgp_arena_create(ad->alloc);
+  if (!arena) return false;
+  if (old && old->mtime_ns >= 0 && old->hash.low == source->row.hash.low &&
+      old->hash.high == source->row.hash.high) {
+    mgp_source row = {0};
+    if (mgp_store_source_find(ad->ix->store, old->path, arena, &row, NULL) == MAGPIE_OK &&
+        row.number) {
+      search.number = row.number;
+      search.format = row.format;
+      search.title = row.title ? mgp_strdup(ad->alloc, row.title) : NULL;
+      search.metadata = row.metadata ? mgp_strdup(ad->alloc, row.metadata) : NULL;
+    }
+  } else if (!old) {
+    mgp_store_sources_by_hash(ad->ix->store, source->row.hash, arena, claim_moved, &search, NULL);
+    source->is_moved = search.number != 0;
+  }
+  if (search.number) {
+    source->row.number = search.number;
+    source->format_copy = mgp_strdup(ad->alloc, search.format ? search.format : "");
+    source->row.format = source->format_copy;
+    source->title = search.title;
+    source->metadata = search.metadata;
+    source->is_update = true;
+  }
+  mgp_arena_destroy(arena);
+  return search.number != 0;
+}
+
+typedef struct file_sink {
+  mgp_ingest *in;
+  mgp_ingest_source *source;
+  mgp_media_info *info;
+} file_sink;
+
+static magpie_status take_item(void *context, const mgp_media_item *item, magpie_error *err) {
+  file_sink *sink = context;
+  if (!sink->source->title && sink->info->title[0])
+    sink->source->title = mgp_strdup(mgp_ingest_index(sink->in)->alloc, sink->info->title);
+  if (!sink->source->row.format) sink->source->row.format = sink->info->format;
+  return mgp_ingest_item(sink->in, sink->source, item, err);
+}
+
+magpie_status mgp_ingest_decode(mgp_ingest *in, mgp_ingest_source *source, const char *path,
+                                magpie_error *err) {
+  magpie *ix = mgp_ingest_index(in);
+  mgp_media_info info = {0};
+  file_sink sink = {.in = in, .source = source, .info = &info};
+  const mgp_media_sink media_sink = {.context = &sink, .item = take_item};
+  const magpie_status status =
+      mgp_media_decode(ix->alloc, path, mgp_ingest_limits(in), &media_sink, &info, err);
+  source->row.format = info.format;
+  if (!source->title && info.title[0]) source->title = mgp_strdup(ix->alloc, info.title);
+  if (!source->metadata && info.metadata) {
+    char *text = NULL;
+    if (mgp_json_write(info.metadata, &text, NULL) == MAGPIE_OK)
+      source->metadata = mgp_strdup(ix->alloc, text);
+    magpie_free(text);
+  }
+  json_decref(info.metadata);
+  return status;
+}
+
+static void read_file(adding *ad, const mgp_walk_file *file, known *old, size_t index) {
+  mgp_ingest_source *source = source_of(ad, file, index);
+  if (!source || ad->no_memory) {
+    ad->no_memory = true;
+    return;
+  }
+  magpie_error why = {0};
+  magpie_status status = mgp_hash128_file(file->path, &source->row.hash, &why);
+  if (old) source->replaces = old->number;
+  if (status == MAGPIE_OK) {
+    if (keep_items(ad, old, source)) source->replaces = 0;
+    else status = mgp_ingest_decode(ad->in, source, file->path, &why);
+  }
+  mgp_ingest_source_done(ad->in, source, status, &why, NULL);
+}
+
+/* One step of a decode thread: false when no file is left. */
+static bool take_file(void *context) {
+  adding *ad = context;
+  pthread_mutex_lock(&ad->mutex);
+  const size_t index = ad->next < ad->walk.count && !ad->no_memory ? ad->next++ : SIZE_MAX;
+  pthread_mutex_unlock(&ad->mutex);
+  if (index == SIZE_MAX) return false;
+  const mgp_walk_file *file = &ad->walk.files[index];
+  known *old = find_known(&ad->sources, file->path);
+  if (is_unchanged(old, file) || (!old && failed_before(ad, file)))
+    mgp_ingest_count_unchanged(ad->in, file->size);
+  else read_file(ad, file, old, index);
+  return true;
+}
+
+/* ---- what vanished
+ * ----------------------------------------------------------------------------------- */
+
+static void mark_seen(adding *ad) {
+  for (size_t i = 0; i < ad->walk.count; i++) {
+    known *k = find_known(&ad->sources, ad->walk.files[i].path);
+    if (k) k->is_seen = true;
+    k = find_known(&ad->failures, ad->walk.files[i].path);
+    if (k) k->is_seen = true;
+  }
+}
+
+static size_t count_vanished(const adding *ad) {
+  size_t count = 0;
+  for (size_t i = 0; i < ad->sources.count; i++)
+    count += !ad->sources.items[i].is_seen && !ad->sources.items[i].is_moved;
+  for (size_t i = 0; i < ad->failures.count; i++)
+    count += !ad->failures.items[i].is_seen && file_is_gone(ad->failures.items[i].path);
+  return count;
+}
+
+static magpie_status remove_vanished(void *context, magpie_error *err) {
+  adding *ad = context;
+  magpie_report *report = mgp_ingest_report(ad->in);
+  for (size_t i = 0; i < ad->sources.count; i++) {
+    const known *k = &ad->sources.items[i];
+    if (k->is_seen || k->is_moved) continue;
+    uint64_t removed = 0;
+    MGP_FORWARD(mgp_store_source_remove(ad->ix->store, k->number, &removed, err));
+    report->files_removed++;
+    report->items_removed += removed;
+  }
+  for (size_t i = 0; i < ad->failures.count; i++) {
+    const known *k = &ad->failures.items[i];
+    if (!k->is_seen && file_is_gone(k->path))
+      MGP_FORWARD(mgp_store_failure_clear(ad->ix->store, k->path, err));
+  }
+  return MAGPIE_OK;
+}
+
+/* ---- the call
+ * ------------------------------------------------------------------------------------------ */
+
+static void walk_problem(void *context, const char *path, const magpie_error *why) {
+  adding *ad = context;
+  mgp_ingest_note_failure(ad->in, path, "walk", why);
+}
+
+static magpie_status add_all(adding *ad, const char *const *paths, size_t count,
+                             magpie_error *err) {
+  ad->arena = mgp_arena_create(ad->alloc);
+  MGP_RETURN_IF(!ad->arena, err, MAGPIE_NO_MEMORY, "no memory to index");
+  MGP_FORWARD(mgp_walk_run(&ad->walk, paths, count, err));
+  MGP_FORWARD(load_known(ad, err));
+  mark_seen(ad);
+  magpie_report *report = mgp_ingest_report(ad->in);
+  report->files_seen = ad->walk.count;
+  report->files_skipped = ad->walk.skipped;
+  mgp_ingest_totals(ad->in, ad->walk.count, ad->walk.bytes);
+  mgp_ingest_run(ad->in, take_file, ad);
+  MGP_RETURN_IF(ad->no_memory, err, MAGPIE_NO_MEMORY, "no memory to index");
+  if (mgp_ingest_stopped(ad->in) || mgp_ingest_options(ad->in)->keep_vanished) return MAGPIE_OK;
+  if (count_vanished(ad) == 0) return MAGPIE_OK;
+  return mgp_ingest_transaction(ad->in, remove_vanished, ad, err);
+}
+
+magpie_status magpie_add(magpie *ix, const char *const *paths, size_t count,
+                         const magpie_add_options *options, magpie_report *report,
+                         magpie_error *err) {
+  MGP_RETURN_IF(!ix || !paths || count == 0, err, MAGPIE_INVALID,
+                "magpie_add: name at least one file or folder");
+  mgp_ingest *in = NULL;
+  MGP_FORWARD(mgp_ingest_open(ix, options, report, &in, err));
+  adding ad = {.ix = ix, .in = in, .alloc = ix->alloc};
+  ad.walk = (mgp_walk){.alloc = ix->alloc,
+                       .problem = walk_problem,
+                       .context = &ad,
+                       .cancel = options ? options->cancel : NULL};
+  pthread_mutex_init(&ad.mutex, NULL);
+  magpie_error why = {0};
+  const magpie_status status = add_all(&ad, paths, count, &why);
+  const magpie_status closed = mgp_ingest_close(in, err);
+  pthread_mutex_destroy(&ad.mutex);
+  mgp_walk_fini(&ad.walk);
+  mgp_free(ix->alloc, ad.sources.items);
+  mgp_free(ix->alloc, ad.failures.items);
+  mgp_arena_destroy(ad.arena);
+  if (status != MAGPIE_OK && closed == MAGPIE_OK && err) *err = why;
+  return closed != MAGPIE_OK ? closed : status;
+}

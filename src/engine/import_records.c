@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * magpie_import: JSON Lines records. Lines are read as a stream, so that one of 100 MB costs no
+ * memory: it goes to the ledger as FILE:LINE and the next line is read.
+ *
+ * A record is unchanged when the hash of its line is. Texts up to RECORD_TOKENS stay one item (the
+ * text encoder sees 512 tokens); longer ones are cut into passages as files are.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define READ_SIZE (256u << 10)
+#define ID_MAX 512
+#define KIND_MAX 32
+#define RECORD_TOKENS 400
+#define PASSAGE_TOKENS 200
+#define VECTOR_MAX 65536
+
+typedef struct line_reader {
+  FILE *file;
+  char *chunk;
+  size_t chunk_size, chunk_at;
+  mgp_buffer line;
+  uint64_t number, bytes;
+  size_t max_line;
+} line_reader;
+
+typedef struct importing {
+  magpie *ix;
+  mgp_ingest *in;
+  const char *name; /* as in the ledger */
+  char *folder;     /* of the file: relative paths start here */
+  line_reader reader;
+  pthread_mutex_t mutex; /* reader, seen, status */
+  uint64_t *seen;        /* open-addressed set of id hashes */
+  size_t seen_count, seen_capacity;
+  magpie_status status;
+  magpie_error error;
+} importing;
+
+/* ---- lines --------------------------------------------------------------------------------------
+ */
+
+typedef enum line_result { LINE_END, LINE_OK, LINE_TOO_LONG, LINE_ERROR } line_result;
+
+static bool fill_chunk(line_reader *r) {
+  r->chunk_size = fread(r->chunk, 1, READ_SIZE, r->file);
+  r->chunk_at = 0;
+  return r->chunk_size > 0;
+}
+
+/* The next line, without its end, in r->line. */
+static line_result next_line(line_reader *r, size_t *size) {
+  mgp_buffer_clear(&r->line);
+  bool any = false, too_long = false;
+  *size = 0;
+  for (;;) {
+    if (r->chunk_at == r->chunk_size && !fill_chunk(r)) {
+      if (ferror(r->file)) return LINE_ERROR;
+      if (!any) return LINE_END;
+      break;
+    }
+    any = true;
+    const char *start = r->chunk + r->chunk_at;
+    const char *end = memchr(start, '\n', r->chunk_size - r->chunk_at);
+    const size_t n = end ? (size_t)(end - start) : r->chunk_size - r->chunk_at;
+    *size += n;
+    r->chunk_at += n + (end ? 1 : 0);
+    r->bytes += n + (end ? 1 : 0);
+    too_long = too_long || *size > r->max_line;
+    if (!too_long) mgp_buffer_add(&r->line, start, n);
+    if (end) break;
+  }
+  r->number++;
+  return too_long || r->line.failed ? LINE_TOO_LONG : LINE_OK;
+}
+
+/* ---- ids seen in this file
+ * ------------------------------------------------------------------------ */
+
+static bool grow_seen(importing *im) {
+  const size_t capacity = im->seen_capacity ? im->seen_capacity * 2 : 1024;
+  uint64_t *fresh = mgp_calloc(im->ix->alloc, capacity, sizeof *fresh);
+  if (!fresh) return false;
+  for (size_t i = 0; i < im->seen_capacity; i++) {
+    if (!im->seen[i]) continue;
+    size_t at = im->seen[i] & (capacity - 1);
+    while (fresh[at]) at = (at + 1) & (capacity - 1);
+    fresh[at] = im->seen[i];
+  }
+  mgp_free(im->ix->alloc, im->seen);
+  im->seen = fresh;
+  im->seen_capacity = capacity;
+  return true;
+}
+
+/* False when the id came before in this file. */
+static magpie_status note_id(importing *im, const char *id, magpie_error *err) {
+  const uint64_t hash = mgp_hash64(id, strlen(id)) | 1;
+  pthread_mutex_lock(&im->mutex);
+  magpie_status status = MAGPIE_OK;
+  if (im->seen_count * 2 >= im->seen_capacity && !grow_seen(im)) {
+    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the ids of the records");
+  } else {
+    size_t at = hash & (im->seen_capacity - 1);
+    while (im->seen[at] && im->seen[at] != hash) at = (at + 1) & (im->seen_capacity - 1);
+    if (im->seen[at])
+      status =
+          mgp_fail(err, MAGPIE_FORMAT, "the id \"%s\" occurs twice; the first record is kept", id);
+    else im->seen_count++;
+    im->seen[at] = hash;
+  }
+  pthread_mutex_unlock(&im->mutex);
+  return status;
+}
+
+/* ---- one record
+ * -------------------------------------------------------------------------------------- */
+
+typedef struct record {
+  const char *text, *path, *title, *kind, *space;
+  char id[ID_MAX + 1];
+  json_t *vector, *metadata;
+} record;
+
+static bool plain_name(const char *text, size_t max) {
+  const size_t size = strlen(text);
+  if (size == 0 || size > max) return false;
+  for (size_t i = 0; i < size; i++)
+    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) return false;
+  return true;
+}
+
+static magpie_status read_id(const json_t *object, record *r, magpie_error *err) {
+  const json_t *id = json_object_get(object, "id");
+  if (json_is_integer(id)) {
+    snprintf(r->id, sizeof r->id, "%lld", (long long)json_integer_value(id));
+    return MAGPIE_OK;
+  }
+  MGP_RETURN_IF(!json_is_string(id), err, MAGPIE_FORMAT,
+                "the record has no \"id\"; expected a string or an integer");
+  const char *text = json_string_value(id);
+  MGP_RETURN_IF(!plain_name(text, ID_MAX) || text[0] == '@', err, MAGPIE_FORMAT,
+                "the id must have 1 to %d bytes, no control characters and no @ at its start",
+                ID_MAX);
+  snprintf(r->id, sizeof r->id, "%s", text);
+  return MAGPIE_OK;
+}
+
+static magpie_status check_text_member(const json_t *object, const char *name, const char **out,
+                                       magpie_error *err) {
+  const json_t *value = json_object_get(object, name);
+  if (!value || json_is_null(value)) return MAGPIE_OK;
+  MGP_RETURN_IF(!json_is_string(value), err, MAGPIE_FORMAT, "\"%s\" must be a string", name);
+  *out = json_string_value(value);
+  return MAGPIE_OK;
+}
+
+static magpie_status read_record(const json_t *object, record *r, magpie_error *err) {
+  MGP_RETURN_IF(!json_is_object(object), err, MAGPIE_FORMAT,
+                "expected a JSON object {\"id\", \"text\" | \"path\" | \"vector\", …}");
+  MGP_FORWARD(read_id(object, r, err));
+  MGP_FORWARD(check_text_member(object, "text", &r->text, err));
+  MGP_FORWARD(check_text_member(object, "path", &r->path, err));
+  MGP_FORWARD(check_text_member(object, "title", &r->title, err));
+  MGP_FORWARD(check_text_member(object, "kind", &r->kind, err));
+  MGP_FORWARD(check_text_member(object, "space", &r->space, err));
+  r->vector = json_object_get(object, "vector");
+  r->metadata = json_object_get(object, "metadata");
+  MGP_RETURN_IF(r->metadata && !json_is_object(r->metadata) && !json_is_null(r->metadata), err,
+                MAGPIE_FORMAT, "\"metadata\" must be an object");
+  MGP_RETURN_IF(r->kind && (!plain_name(r->kind, KIND_MAX) || strchr(r->kind, ',')), err,
+                MAGPIE_FORMAT, "\"kind\" must have 1 to %d bytes and no comma", KIND_MAX);
+  MGP_RETURN_IF(r->space && !plain_name(r->space, 63), err, MAGPIE_FORMAT,
+                "\"space\" must have 1 to 63 bytes");
+  MGP_RETURN_IF(!r->text && !r->path && !r->vector, err, MAGPIE_FORMAT,
+                "record \"%s\" has none of \"text\", \"path\" and \"vector\"", r->id);
+  MGP_RETURN_IF(r->path && (r->text || r->vector), err, MAGPIE_FORMAT,
+                "record \"%s\": \"path\" goes with neither \"text\" nor \"vector\"", r->id);
+  return MAGPIE_OK;
+}
+
+static magpie_status read_vector(importing *im, const record *r, float **out, size_t *dim,
+                                 magpie_error *err) {
+  *out = NULL;
+  *dim = json_array_size(r->vector);
+  MGP_RETURN_IF(!json_is_array(r->vector) || *dim == 0 || *dim > VECTOR_MAX, err, MAGPIE_FORMAT,
+                "\"vector\" must be an array of 1 to %d numbers", VECTOR_MAX);
+  float *values = mgp_calloc(im->ix->alloc, *dim, sizeof *values);
+  MGP_RETURN_IF(!values, err, MAGPIE_NO_MEMORY, "no memory for a vector");
+  for (size_t i = 0; i < *dim; i++) {
+    const json_t *number = json_array_get(r->vector, i);
+    if (!json_is_number(number)) {
+      mgp_free(im->ix->alloc, values);
+      return mgp_fail(err, MAGPIE_FORMAT, "number %zu of \"vector\" is not a number", i + 1);
+    }
+    values[i] = (float)json_number_value(number);
+  }
+  *out = values;
+  return MAGPIE_OK;
+}
+
+static magpie_status add_vector(importing *im, mgp_ingest_source *source, const record *r,
+                                magpie_error *err) {
+  float *values = NULL;
+  size_t dim = 0;
+  MGP_FORWARD(read_vector(im, r, &values, &dim, err));
+  const mgp_media_item item = {.kind = "vector", .text = r->text, .metadata = r->metadata};
+  const magpie_status status = mgp_ingest_vector(
+      im->in, source, r->space ? r->space : MGP_VECTORS_SPACE, &item, values, dim, err);
+  mgp_free(im->ix->alloc, values);
+  return status;
+}
+
+static magpie_status add_passages(importing *im, mgp_ingest_source *source, const record *r,
+                                  size_t size, magpie_error *err) {
+  mgp_alloc *a = im->ix->alloc;
+  mgp_passage *passages = NULL;
+  size_t count = 0;
+  MGP_FORWARD(mgp_passages_cut(a, r->text, size, PASSAGE_TOKENS, &passages, &count, err));
+  magpie_status status = MAGPIE_OK;
+  for (size_t i = 0; i < count && status == MAGPIE_OK; i++) {
+    char *text = mgp_strndup(a, r->text + passages[i].start, passages[i].size);
+    const mgp_media_item item = {
+        .kind = "passage",
+        .text = text,
+        .metadata = r->metadata,
+        .locator = {.has_lines = true, .lines = {passages[i].first_line, passages[i].last_line}}};
+    status = text ? mgp_ingest_item(im->in, source, &item, err)
+                  : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a passage");
+    mgp_free(a, text);
+  }
+  mgp_free(a, passages);
+  return status;
+}
+
+static magpie_status add_text(importing *im, mgp_ingest_source *source, const record *r,
+                              magpie_error *err) {
+  const size_t size = strlen(r->text);
+  if (mgp_token_estimate(r->text, size) > RECORD_TOKENS)
+    return add_passages(im, source, r, size, err);
+  const mgp_media_item item = {.kind = "passage", .text = r->text, .metadata = r->metadata};
+  return mgp_ingest_item(im->in, source, &item, err);
+}
+
+static magpie_status add_path(importing *im, mgp_ingest_source *source, const record *r,
+                              magpie_error *err) {
+  mgp_alloc *a = im->ix->alloc;
+  source->path = r->path[0] == '/' ? mgp_strdup(a, r->path) : mgp_path_join(a, im->folder, r->path);
+  MGP_RETURN_IF(!source->path, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  if (json_object_size(r->metadata) > 0) {
+    char *text = NULL;
+    MGP_FORWARD(mgp_json_write(r->metadata, &text, err));
+    source->metadata = mgp_strdup(a, text);
+    magpie_free(text);
+  }
+  return mgp_ingest_decode(im->in, source, source->path, err);
+}
+
+static magpie_status add_record(importing *im, mgp_ingest_source *source, const record *r,
+                                magpie_error *err) {
+  mgp_alloc *a = im->ix->alloc;
+  source->record = mgp_strdup(a, r->id);
+  if (r->title && r->title[0]) source->title = mgp_strdup(a, r->title);
+  if (r->kind) source->forced_kind = mgp_strdup(a, r->kind);
+  MGP_RETURN_IF(!source->record, err, MAGPIE_NO_MEMORY, "no memory for record %s", r->id);
+  source->row.format = "record";
+  if (r->vector) return add_vector(im, source, r, err);
+  if (r->path) return add_path(im, source, r, err);
+  return add_text(im, source, r, err);
+}
+
+/* Is the record in the index as it is? Else *replaces is its old source, or 0. */
+static magpie_status compare_record(importing *im, const char *id, mgp_hash128 hash, bool *same,
+                                    int64_t *replaces, magpie_error *err) {
+  *same = false;
+  *replaces = 0;
+  mgp_arena *arena = mgp_arena_create(im->ix->alloc);
+  MGP_RETURN_IF(!arena, err, MAGPIE_NO_MEMORY, "no memory for record %s", id);
+  mgp_source old = {0};
+  const magpie_status status = mgp_store_record_find(im->ix->store, id, arena, &old, err);
+  if (status == MAGPIE_OK && old.number) {
+    *same = old.hash.low == hash.low && old.hash.high == hash.high && old.mtime_ns >= 0;
+    *replaces = old.number;
+  }
+  mgp_arena_destroy(arena);
+  return status;
+}
+
+static magpie_status process_line(importing *im, mgp_ingest_source *source, const char *line,
+                                  size_t size, bool *is_unchanged, magpie_error *err) {
+  json_t *object = NULL;
+  record r = {0};
+  source->row.hash = mgp_hash128_bytes(line, size);
+  magpie_status status = mgp_json_parse(im->name, line, size, &object, err);
+  if (status == MAGPIE_OK) status = read_record(object, &r, err);
+  if (status == MAGPIE_OK) status = note_id(im, r.id, err);
+  int64_t replaces = 0;
+  if (status == MAGPIE_OK)
+    status = compare_record(im, r.id, source->row.hash, is_unchanged, &replaces, err);
+  if (status == MAGPIE_OK && !*is_unchanged) {
+    source->replaces = replaces;
+    status = add_record(im, source, &r, err);
+  }
+  json_decref(object);
+  return status;
+}
+
+/* ---- the decode threads
+ * --------------------------------------------------------------------------------- */
+
+static void reader_failed(importing *im, magpie_status status, const char *why) {
+  if (im->status == MAGPIE_OK) im->status = mgp_fail(&im->error, status, "%s: %s", im->name, why);
+}
+
+/* Takes a line under the lock; NULL at the end. `source` gets its place and, for a line that cannot
+ * be read, its failure. */
+static char *take_line(importing *im, mgp_ingest_source *source, size_t *size, bool *is_end) {
+  char *copy = NULL;
+  pthread_mutex_lock(&im->mutex);
+  const uint64_t before = im->reader.bytes;
+  const line_result result = im->status == MAGPIE_OK ? next_line(&im->reader, size) : LINE_END;
+  *is_end = result == LINE_END || result == LINE_ERROR;
+  if (result == LINE_ERROR) reader_failed(im, MAGPIE_IO, strerror(errno));
+  if (result == LINE_OK)
+    copy = mgp_strndup(im->ix->alloc, im->reader.line.data ? im->reader.line.data : "", *size);
+  source->sequence = im->reader.number;
+  source->bytes = im->reader.bytes - before;
+  pthread_mutex_unlock(&im->mutex);
+  if (result == LINE_TOO_LONG)
+    mgp_fail(&source->failure, MAGPIE_LIMIT,
+             "the line has %zu bytes, at most %zu are read; cut the record into several", *size,
+             im->reader.max_line);
+  else if (result == LINE_OK && !copy)
+    mgp_fail(&source->failure, MAGPIE_NO_MEMORY, "no memory for a line of %zu bytes", *size);
+  return copy;
+}
+
+static bool is_blank(const char *line, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (!strchr(" \t\r", line[i])) return false;
+  return true;
+}
+
+static char *ledger_name(importing *im, uint64_t line) {
+  mgp_buffer b;
+  mgp_buffer_init(&b, im->ix->alloc);
+  mgp_buffer_printf(&b, "%s:%llu", im->name, (unsigned long long)line);
+  return mgp_buffer_take(&b);
+}
+
+static bool import_line(void *context) {
+  importing *im = context;
+  mgp_ingest_source *source = mgp_ingest_source_create(im->in);
+  size_t size = 0;
+  bool is_end = true, is_unchanged = false;
+  if (!source) {
+    pthread_mutex_lock(&im->mutex);
+    reader_failed(im, MAGPIE_NO_MEMORY, "no memory for a record");
+    pthread_mutex_unlock(&im->mutex);
+    return false;
+  }
+  char *line = take_line(im, source, &size, &is_end);
+  magpie_error why = source->failure;
+  magpie_status status = why.code;
+  source->ledger_name = ledger_name(im, source->sequence);
+  const bool is_skipped = is_end || (line && is_blank(line, size));
+  if (!is_skipped && line) status = process_line(im, source, line, size, &is_unchanged, &why);
+  mgp_free(im->ix->alloc, line);
+  if (is_skipped || (is_unchanged && status == MAGPIE_OK)) {
+    if (is_unchanged) mgp_ingest_count_unchanged(im->in, source->bytes);
+    mgp_ingest_source_discard(im->in, source);
+    return !is_end;
+  }
+  mgp_ingest_source_done(im->in, source, status, &why, NULL);
+  return true;
+}
+
+/* ---- the call
+ * ---------------------------------------------------------------------------------------------- */
+
+static magpie_status open_file(importing *im, const char *file, magpie_error *err) {
+  const bool is_stdin = mgp_text_equal(file, "-");
+  im->reader.file = is_stdin ? stdin : fopen(file, "rb");
+  if (!im->reader.file) return mgp_fail_errno(err, errno, "%s cannot be read", file);
+  im->reader.chunk = mgp_malloc(im->ix->alloc, READ_SIZE);
+  const char *name = mgp_path_name(file);
+  char *folder = mgp_strndup(im->ix->alloc, file, (size_t)(name - file));
+  char *real = realpath(is_stdin || !folder || !*folder ? "." : folder, NULL);
+  im->folder = real ? mgp_strdup(im->ix->alloc, real) : NULL;
+  free(real); /* realpath's own block */
+  mgp_free(im->ix->alloc, folder);
+  MGP_RETURN_IF(!im->reader.chunk || !im->folder, err, MAGPIE_NO_MEMORY, "no memory to import %s",
+                file);
+  if (!is_stdin && fseeko(im->reader.file, 0, SEEK_END) == 0) {
+    const off_t size = ftello(im->reader.file);
+    mgp_ingest_totals(im->in, 0, size > 0 ? (uint64_t)size : 0);
+    rewind(im->reader.file);
+  }
+  return MAGPIE_OK;
+}
+
+magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_options *options,
+                            magpie_report *report, magpie_error *err) {
+  MGP_RETURN_IF(!ix || !file, err, MAGPIE_INVALID, "magpie_import: no file is named");
+  mgp_ingest *in = NULL;
+  MGP_FORWARD(mgp_ingest_open(ix, options, report, &in, err));
+  importing im = {.ix = ix, .in = in, .name = mgp_text_equal(file, "-") ? "stdin" : file};
+  pthread_mutex_init(&im.mutex, NULL);
+  im.reader.max_line = mgp_ingest_limits(in)->max_line;
+  mgp_buffer_init(&im.reader.line, ix->alloc);
+  im.status = open_file(&im, file, &im.error);
+  if (im.status == MAGPIE_OK) mgp_ingest_run(in, import_line, &im);
+  mgp_ingest_report(in)->files_seen = im.reader.number;
+  const magpie_status closed = mgp_ingest_close(in, err);
+  if (im.reader.file && im.reader.file != stdin) fclose(im.reader.file);
+  mgp_buffer_fini(&im.reader.line);
+  mgp_free(ix->alloc, im.reader.chunk);
+  mgp_free(ix->alloc, im.folder);
+  mgp_free(ix->alloc, im.seen);
+  pthread_mutex_destroy(&im.mutex);
+  if (closed != MAGPIE_OK) return closed;
+  if (im.status != MAGPIE_OK && err) *err = im.error;
+  return im.status;
+}

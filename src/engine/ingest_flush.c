@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing a batch: encode the queued texts in batches sorted by length, then one transaction with
+ * the sources, the items and one segment for each space.
+ */
+#include <stdlib.h>
+
+#include "engine/ingest_batch.h"
+
+/* ---- what is queued ----------------------------------------------------------------------------
+ */
+
+/* Items of failed sources leave the queue before anything is spent on them. */
+static void drop_failed_items(mgp_ingest *in) {
+  size_t kept = 0;
+  for (size_t i = 0; i < in->item_count; i++) {
+    mgp_queued_item *q = in->items[i];
+    if (!q->source->is_failed) {
+      in->items[kept++] = q;
+      continue;
+    }
+    for (size_t j = 0; j < q->vector_count; j++) mgp_free(in->ix->alloc, q->vectors[j].values);
+  }
+  in->item_count = kept;
+}
+
+void mgp_ingest_drop(mgp_ingest *in) {
+  for (size_t i = 0; i < in->item_count; i++)
+    for (size_t j = 0; j < in->items[i]->vector_count; j++)
+      mgp_free(in->ix->alloc, in->items[i]->vectors[j].values);
+  in->item_count = in->text_count = in->queued_bytes = 0;
+  mgp_ingest_source *source = in->sources;
+  in->sources = NULL;
+  in->sources_tail = &in->sources;
+  while (source) {
+    mgp_ingest_source *next = source->next;
+    source->in_batch = false;
+    /* A source that is not whole yet is still its decoder's; the decoder hands it over later. */
+    if (source->is_done) mgp_ingest_source_discard(in, source);
+    source = next;
+  }
+  mgp_arena_reset(in->arena);
+}
+
+/* ---- encoding
+ * ------------------------------------------------------------------------------------ */
+
+typedef struct text_batch {
+  size_t first, count; /* of the sorted texts */
+} text_batch;
+
+typedef struct text_job {
+  mgp_ingest *in;
+  mgp_queued_item **texts;
+  size_t count;
+  text_batch *batches;
+  pthread_mutex_t mutex;
+  magpie_status status; /* guarded by mutex */
+  magpie_error error;
+} text_job;
+
+static void job_fail(text_job *job, magpie_status status, const magpie_error *err) {
+  pthread_mutex_lock(&job->mutex);
+  if (job->status == MAGPIE_OK) {
+    job->status = status;
+    job->error = *err;
+  }
+  pthread_mutex_unlock(&job->mutex);
+}
+
+static void count_tokens(void *context, size_t index) {
+  text_job *job = context;
+  magpie_error err = {0};
+  mgp_queued_item *q = job->texts[index];
+  const magpie_status status = mgp_encoder_token_count(job->in->text, q->prose, &q->tokens, &err);
+  if (status != MAGPIE_OK) job_fail(job, status, &err);
+}
+
+static int longer_first(const void *a, const void *b) {
+  const mgp_queued_item *x = *(mgp_queued_item *const *)a, *y = *(mgp_queued_item *const *)b;
+  if (x->tokens != y->tokens) return x->tokens < y->tokens ? 1 : -1;
+  return x < y ? -1 : x > y;
+}
+
+static mgp_queued_vector *text_vector(mgp_queued_item *q, size_t space) {
+  for (size_t i = 0; i < q->vector_count; i++)
+    if (q->vectors[i].space == space && !q->vectors[i].values) return &q->vectors[i];
+  return NULL;
+}
+
+static magpie_status encode_batch(text_job *job, const text_batch *batch, magpie_error *err) {
+  mgp_ingest *in = job->in;
+  mgp_alloc *a = in->ix->alloc;
+  const size_t dim = in->spaces[in->text_space].row.dim;
+  const char *texts[MGP_BATCH_TEXTS];
+  for (size_t i = 0; i < batch->count; i++) texts[i] = job->texts[batch->first + i]->prose;
+  float *out = mgp_malloc(a, batch->count * dim * sizeof(float));
+  MGP_RETURN_IF(!out, err, MAGPIE_NO_MEMORY, "no memory for a batch of vectors");
+  magpie_status status = mgp_encoder_documents(in->text, texts, batch->count, out, err);
+  for (size_t i = 0; status == MAGPIE_OK && i < batch->count; i++) {
+    mgp_queued_vector *v = text_vector(job->texts[batch->first + i], in->text_space);
+    v->values = mgp_malloc(a, dim * sizeof(float));
+    if (!v->values) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a vector");
+    else memcpy(v->values, out + i * dim, dim * sizeof(float));
+  }
+  mgp_free(a, out);
+  return status;
+}
+
+static void run_batch(void *context, size_t index) {
+  text_job *job = context;
+  magpie_error err = {0};
+  if (mgp_ingest_cancelled(job->in)) {
+    mgp_fail(&err, MAGPIE_CANCELLED, "stopped on request");
+    job_fail(job, MAGPIE_CANCELLED, &err);
+    return;
+  }
+  const magpie_status status = encode_batch(job, &job->batches[index], &err);
+  if (status != MAGPIE_OK) job_fail(job, status, &err);
+}
+
+/* Cuts the sorted texts: at most MGP_BATCH_TEXTS texts and MGP_BATCH_TOKENS padded tokens each. */
+static size_t cut_batches(const text_job *job, text_batch *batches) {
+  size_t count = 0;
+  for (size_t i = 0; i < job->count;) {
+    const size_t longest = job->texts[i]->tokens ? job->texts[i]->tokens : 1;
+    size_t n = MGP_BATCH_TOKENS / longest;
+    if (n < 1) n = 1;
+    if (n > MGP_BATCH_TEXTS) n = MGP_BATCH_TEXTS;
+    if (n > job->count - i) n = job->count - i;
+    batches[count++] = (text_batch){.first = i, .count = n};
+    i += n;
+  }
+  return count;
+}
+
+static void collect_texts(text_job *job) {
+  for (size_t i = 0; i < job->in->item_count; i++)
+    if (job->in->items[i]->prose) job->texts[job->count++] = job->in->items[i];
+}
+
+static magpie_status encode_texts(mgp_ingest *in, magpie_error *err) {
+  if (in->text_space == SIZE_MAX || in->item_count == 0) return MAGPIE_OK;
+  text_job job = {.in = in};
+  job.texts = mgp_arena_calloc(in->arena, in->item_count, sizeof *job.texts);
+  job.batches = mgp_arena_calloc(in->arena, in->item_count, sizeof *job.batches);
+  MGP_RETURN_IF(!job.texts || !job.batches, err, MAGPIE_NO_MEMORY, "no memory to encode a batch");
+  collect_texts(&job);
+  pthread_mutex_init(&job.mutex, NULL);
+  mgp_pool_run(in->ix->pool, job.count, count_tokens, &job);
+  if (job.status == MAGPIE_OK) {
+    qsort(job.texts, job.count, sizeof *job.texts, longer_first);
+    mgp_pool_run(in->ix->pool, cut_batches(&job, job.batches), run_batch, &job);
+  }
+  pthread_mutex_destroy(&job.mutex);
+  if (job.status != MAGPIE_OK && err) *err = job.error;
+  return job.status;
+}
+
+/* ---- writing
+ * ---------------------------------------------------------------------------------------- */
+
+static magpie_status write_failure(mgp_ingest *in, mgp_ingest_source *source, magpie_error *err) {
+  mgp_store *store = in->ix->store;
+  if (source->is_added) {
+    uint64_t removed = 0;
+    MGP_FORWARD(mgp_store_source_remove(store, source->row.number, &removed, err));
+    source->is_added = false;
+  }
+  if (source->replaces) { /* what the file said before is no longer true */
+    uint64_t removed = 0;
+    MGP_FORWARD(mgp_store_source_remove(store, source->replaces, &removed, err));
+    in->report->items_removed += removed;
+    source->replaces = 0;
+  }
+  return mgp_store_failure_add(store, source->ledger_name, "read", source->failure.code,
+                               source->failure.message, err);
+}
+
+static magpie_status write_source(mgp_ingest *in, mgp_ingest_source *source, magpie_error *err) {
+  mgp_store *store = in->ix->store;
+  if (source->is_cancelled) return MAGPIE_OK;
+  source->row.path = source->path;
+  source->row.record = source->record;
+  source->row.title = source->title;
+  source->row.metadata = source->metadata;
+  if (source->is_failed) return write_failure(in, source, err);
+  if (source->is_update) { /* moved or touched: the content is as before */
+    if (source->is_moved) in->report->files_moved++;
+    return mgp_store_source_update(store, &source->row, err);
+  }
+  const int64_t mtime = source->row.mtime_ns;
+  if (!source->is_done) source->row.mtime_ns = -1; /* not whole: the next run reads it again */
+  magpie_status status = MAGPIE_OK;
+  if (source->replaces) {
+    uint64_t removed = 0;
+    status = mgp_store_source_remove(store, source->replaces, &removed, err);
+    in->report->items_removed += removed;
+    in->report->files_changed++;
+    source->replaces = 0;
+  } else if (!source->is_added) {
+    in->report->files_added++;
+  }
+  if (status == MAGPIE_OK)
+    status = source->is_added ? mgp_store_source_update(store, &source->row, err)
+                              : mgp_store_source_add(store, &source->row, err);
+  source->is_added = true;
+  source->row.mtime_ns = mtime;
+  if (status == MAGPIE_OK && source->is_done)
+    status = mgp_store_failure_clear(store, source->ledger_name, err);
+  return status;
+}
+
+static magpie_status write_items(mgp_ingest *in, magpie_error *err) {
+  for (size_t i = 0; i < in->item_count; i++) {
+    mgp_queued_item *q = in->items[i];
+    if (q->row.id[0] == '#') {
+      q->row.id =
+          mgp_arena_printf(in->arena, "@%lld%s", (long long)q->source->row.number, q->row.id);
+      MGP_RETURN_IF(!q->row.id, err, MAGPIE_NO_MEMORY, "no memory for an item id");
+    }
+    q->row.source = q->source->row.number;
+    MGP_FORWARD(mgp_store_item_add(in->ix->store, &q->row, err));
+  }
+  in->report->items_added += in->item_count;
+  return MAGPIE_OK;
+}
+
+static magpie_status declare_space(mgp_ingest *in, size_t space, magpie_error *err) {
+  if (in->spaces[space].is_declared) return MAGPIE_OK;
+  if (space == in->text_space)
+    MGP_FORWARD(mgp_store_setting_set(in->ix->store, "text_pack", in->spaces[space].row.pack, err));
+  MGP_FORWARD(mgp_store_space_declare(in->ix->store, &in->spaces[space].row, err));
+  in->spaces[space].is_declared = true;
+  return MAGPIE_OK;
+}
+
+static const float *vector_in(const mgp_queued_item *q, size_t space) {
+  for (size_t i = 0; i < q->vector_count; i++)
+    if (q->vectors[i].space == space) return q->vectors[i].values;
+  return NULL;
+}
+
+/* One segment with the vectors of one space, in item order. */
+static magpie_status write_vectors(mgp_ingest *in, size_t space, magpie_error *err) {
+  mgp_alloc *a = in->ix->alloc;
+  const size_t dim = in->spaces[space].row.dim, stride = in->spaces[space].stride;
+  size_t count = 0;
+  for (size_t i = 0; i < in->item_count; i++) count += vector_in(in->items[i], space) != NULL;
+  if (count == 0) return MAGPIE_OK;
+  MGP_FORWARD(declare_space(in, space, err));
+  float *rows = mgp_calloc(a, count, stride * sizeof(float));
+  uint64_t *ids = mgp_calloc(a, count, sizeof *ids);
+  magpie_status status = MAGPIE_OK;
+  if (!rows || !ids) {
+    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a segment of %s",
+                      in->spaces[space].row.name);
+  } else {
+    size_t at = 0;
+    for (size_t i = 0; i < in->item_count; i++) {
+      const float *v = vector_in(in->items[i], space);
+      if (!v) continue;
+      memcpy(rows + at * stride, v, dim * sizeof(float));
+      ids[at++] = in->items[i]->row.number;
+    }
+    const mgp_section sections[] = {
+        {MGP_SECTION_IDS, ids, count * sizeof *ids},
+        {MGP_SECTION_VECTORS_F32, rows, count * stride * sizeof(float)}};
+    status =
+        mgp_store_segment_add(in->ix->store, in->spaces[space].row.name, count, sections, 2, err);
+  }
+  mgp_free(a, rows);
+  mgp_free(a, ids);
+  return status;
+}
+
+typedef struct term_sink {
+  mgp_lexical_builder *builder;
+  magpie_status status;
+  magpie_error *err;
+} term_sink;
+
+static void add_term(void *context, const mgp_term *term) {
+  term_sink *sink = context;
+  if (sink->status == MAGPIE_OK)
+    sink->status = mgp_lexical_builder_term(sink->builder, term->text, term->size, sink->err);
+}
+
+static magpie_status build_words(mgp_ingest *in, mgp_lexical_builder *builder,
+                                 mgp_analyzer *analyzer, magpie_error *err) {
+  for (size_t i = 0; i < in->item_count; i++) {
+    const mgp_queued_item *q = in->items[i];
+    term_sink sink = {.builder = builder, .err = err};
+    MGP_FORWARD(mgp_lexical_builder_begin(builder, q->row.number, err));
+    MGP_FORWARD(mgp_analyzer_run(analyzer, q->words, strlen(q->words), q->row.language, add_term,
+                                 &sink, err));
+    MGP_FORWARD(sink.status);
+  }
+  return MAGPIE_OK;
+}
+
+static magpie_status add_words_segment(mgp_ingest *in, mgp_lexical_builder *builder,
+                                       magpie_error *err) {
+  mgp_bytes bytes[MGP_LEXICAL_SECTIONS];
+  MGP_FORWARD(mgp_lexical_builder_finish(builder, bytes, err));
+  const mgp_section sections[MGP_LEXICAL_SECTIONS] = {
+      {MGP_SECTION_IDS, bytes[0].data, bytes[0].size},
+      {MGP_SECTION_LENGTHS, bytes[1].data, bytes[1].size},
+      {MGP_SECTION_DICTIONARY, bytes[2].data, bytes[2].size},
+      {MGP_SECTION_POSTINGS, bytes[3].data, bytes[3].size}};
+  return mgp_store_segment_add(in->ix->store, MGP_WORDS_SPACE, mgp_lexical_builder_count(builder),
+                               sections, MGP_LEXICAL_SECTIONS, err);
+}
+
+static magpie_status write_words(mgp_ingest *in, magpie_error *err) {
+  if (in->item_count == 0) return MAGPIE_OK;
+  magpie *ix = in->ix;
+  MGP_FORWARD(declare_space(in, in->words_space, err));
+  mgp_lexical_builder *builder = NULL;
+  mgp_analyzer *analyzer = NULL;
+  magpie_status status = mgp_lexical_builder_create(ix->alloc, &builder, err);
+  if (status == MAGPIE_OK) status = mgp_engine_analyzer_take(ix, &analyzer, err);
+  if (status == MAGPIE_OK) status = build_words(in, builder, analyzer, err);
+  if (status == MAGPIE_OK) status = add_words_segment(in, builder, err);
+  if (analyzer) mgp_engine_analyzer_give(ix, analyzer);
+  mgp_lexical_builder_destroy(builder);
+  return status;
+}
+
+static magpie_status write_batch(mgp_ingest *in, magpie_error *err) {
+  for (mgp_ingest_source *s = in->sources; s; s = s->next) MGP_FORWARD(write_source(in, s, err));
+  MGP_FORWARD(write_items(in, err));
+  for (size_t space = 0; space < in->space_count; space++)
+    if (space != in->words_space) MGP_FORWARD(write_vectors(in, space, err));
+  MGP_FORWARD(write_words(in, err));
+  if (in->languages_changed)
+    MGP_FORWARD(mgp_store_setting_set(in->ix->store, "languages", in->languages, err));
+  in->languages_changed = false;
+  return mgp_store_commit(in->ix->store, &in->report->generation, err);
+}
+
+/* Sources whose items are in the queue but which are not whole yet must be written as well. */
+static int by_sequence(const void *a, const void *b) {
+  const mgp_queued_item *x = *(mgp_queued_item *const *)a, *y = *(mgp_queued_item *const *)b;
+  if (x->source->sequence != y->source->sequence)
+    return x->source->sequence < y->source->sequence ? -1 : 1;
+  return x->ordinal < y->ordinal ? -1 : x->ordinal > y->ordinal;
+}
+
+static void queue_open_sources(mgp_ingest *in) {
+  for (size_t i = 0; i < in->item_count; i++) {
+    mgp_ingest_source *source = in->items[i]->source;
+    if (source->in_batch) continue;
+    source->in_batch = true;
+    source->next = NULL;
+    *in->sources_tail = source;
+    in->sources_tail = &source->next;
+  }
+}
+
+void mgp_ingest_flush(mgp_ingest *in) {
+  magpie_error err = {0};
+  drop_failed_items(in);
+  /* Which thread was first must not show in the numbers. */
+  if (in->item_count > 1) qsort(in->items, in->item_count, sizeof *in->items, by_sequence);
+  queue_open_sources(in);
+  if (!in->sources) return;
+  magpie_status status = encode_texts(in, &err);
+  if (status == MAGPIE_OK) status = mgp_store_begin(in->ix->store, &err);
+  if (status == MAGPIE_OK) {
+    status = write_batch(in, &err);
+    if (status != MAGPIE_OK) mgp_store_rollback(in->ix->store);
+  }
+  if (status != MAGPIE_OK) mgp_ingest_stop(in, status, &err);
+  mgp_ingest_drop(in);
+  in->last_commit = mgp_clock_seconds();
+  if (status == MAGPIE_OK) mgp_ingest_tell(in, MAGPIE_EVENT_COMMIT, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * magpie_search: check, recall, fuse, group, fetch.
+ */
+#include "engine/search.h"
+
+#include <math.h>
+
+#define K_MAX 10000
+#define DEPTH_MIN 1000
+#define RRF_K 60.0
+
+static int part_kinds(const magpie_part *p) {
+  return (p->text != NULL) + (p->image != NULL) + (p->audio != NULL) + (p->item != NULL) +
+         (p->vector != NULL);
+}
+
+static magpie_status check_query(const magpie_query *q, magpie_error *err) {
+  MGP_RETURN_IF(!q || q->size < sizeof *q, err, MAGPIE_INVALID,
+                "the query is not set up; use magpie_query_defaults");
+  MGP_RETURN_IF(q->part_count == 0 || !q->parts, err, MAGPIE_INVALID,
+                "the query has no part; give a text, a picture, a sound or an item");
+  MGP_RETURN_IF(q->k == 0 || q->k > K_MAX, err, MAGPIE_INVALID, "k is %zu; it must be 1 to %d",
+                q->k, K_MAX);
+  MGP_RETURN_IF(q->part_count > 64, err, MAGPIE_INVALID, "the query has %zu parts; at most 64",
+                q->part_count);
+  for (size_t i = 0; i < q->part_count; i++) {
+    MGP_RETURN_IF(part_kinds(&q->parts[i]) != 1, err, MAGPIE_INVALID,
+                  "part %zu of the query must be one text, picture, sound, item or vector", i + 1);
+    MGP_RETURN_IF(!isfinite(q->parts[i].weight), err, MAGPIE_INVALID,
+                  "the weight of part %zu is not a number", i + 1);
+    MGP_RETURN_IF(q->parts[i].text && !mgp_utf8_valid(q->parts[i].text, strlen(q->parts[i].text)),
+                  err, MAGPIE_INVALID, "the text of part %zu is not UTF-8", i + 1);
+  }
+  return MAGPIE_OK;
+}
+
+/* "image, page" -> kinds allowed; a kind that no item has is a warning, not an error. */
+static magpie_status read_kinds(mgp_search *s, magpie_error *err) {
+  s->all_kinds = !s->query->kinds || !s->query->kinds[0];
+  if (s->all_kinds) return MAGPIE_OK;
+  char *copy = mgp_arena_strdup(s->arena, s->query->kinds);
+  MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for the query");
+  char *save = NULL;
+  for (char *name = strtok_r(copy, ", ", &save); name; name = strtok_r(NULL, ", ", &save)) {
+    const int kind = mgp_snapshot_kind_number(s->view->snapshot, name);
+    if (kind > 0 && kind < SEARCH_KINDS) s->kinds[kind] = true;
+    else mgp_search_warn(s, mgp_arena_printf(s->arena, "no item is of the kind \"%s\"", name));
+  }
+  return MAGPIE_OK;
+}
+
+/* ---- fusion -------------------------------------------------------------------------------------
+ */
+
+static bool list_holds(const mgp_search_list *list, uint64_t id) {
+  for (size_t i = 0; i < list->count; i++)
+    if (list->hits[i].id == id) return true;
+  return false;
+}
+
+/* An item's medium is that of the picture or sound list that ranks it, else of its kind, else text.
+ */
+static int medium_of(void *context, uint64_t id) {
+  const mgp_search *s = context;
+  const int kind = mgp_snapshot_kind(s->view->snapshot, id);
+  const char *name = mgp_snapshot_kind_name(s->view->snapshot, kind);
+  if (mgp_text_equal(name, "image")) return 1;
+  if (mgp_text_equal(name, "sound")) return 2;
+  if (mgp_text_equal(name, "passage") || mgp_text_equal(name, "page")) return 0;
+  for (size_t i = 0; i < s->list_count; i++)
+    if (s->lists[i].medium != 0 && list_holds(&s->lists[i], id)) return s->lists[i].medium;
+  return 0;
+}
+
+static magpie_status fuse(mgp_search *s, mgp_scored **out, size_t *count, magpie_error *err) {
+  mgp_ranked_list *lists = mgp_arena_calloc(s->arena, s->list_count + 1, sizeof *lists);
+  size_t room = 0;
+  for (size_t i = 0; lists && i < s->list_count; i++) {
+    room += s->lists[i].count;
+    lists[i] = (mgp_ranked_list){.hits = s->lists[i].hits,
+                                 .count = s->lists[i].count,
+                                 .weight = s->lists[i].weight,
+                                 .medium = s->lists[i].medium};
+  }
+  *out = mgp_arena_alloc(s->arena, (room + 1) * sizeof **out);
+  MGP_RETURN_IF(!lists || !*out, err, MAGPIE_NO_MEMORY, "no memory to fuse the answers");
+  return mgp_fuse_rrf(s->ix->alloc, lists, s->list_count, RRF_K, medium_of, s, *out, room, count,
+                      err);
+}
+
+/* Keeps the best item of each source. The best comes first, so a source seen before is dropped. */
+static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *count,
+                                     magpie_error *err) {
+  const size_t wanted = s->query->k;
+  int64_t *sources = mgp_arena_calloc(s->arena, wanted, sizeof *sources);
+  mgp_arena *scratch = mgp_arena_create(s->ix->alloc);
+  size_t kept = 0;
+  magpie_status status =
+      sources && scratch ? MAGPIE_OK : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to group");
+  for (size_t i = 0; status == MAGPIE_OK && i < *count && kept < wanted; i++) {
+    mgp_item item = {0};
+    mgp_source source = {0};
+    mgp_arena_reset(scratch);
+    status = mgp_store_item_get(s->ix->store, fused[i].id, scratch, &item, &source, err);
+    if (status == MAGPIE_NOT_FOUND) { /* removed by a writer since the snapshot */
+      status = MAGPIE_OK;
+      continue;
+    }
+    bool seen = false;
+    for (size_t j = 0; j < kept && !seen; j++) seen = sources[j] == item.source;
+    if (status != MAGPIE_OK || seen) continue;
+    sources[kept] = item.source;
+    fused[kept++] = fused[i];
+  }
+  mgp_arena_destroy(scratch);
+  *count = kept;
+  return status;
+}
+
+/* ---- the call
+ * -------------------------------------------------------------------------------------- */
+
+static magpie_status run_search(mgp_search *s, magpie_result *result, magpie_error *err) {
+  MGP_FORWARD(mgp_engine_view_get(s->ix, &s->view, err));
+  result->generation = mgp_snapshot_generation(s->view->snapshot);
+  const char *damage = NULL;
+  for (size_t i = 0; (damage = mgp_snapshot_damage(s->view->snapshot, i)) != NULL; i++)
+    mgp_search_warn(s, damage);
+  MGP_FORWARD(read_kinds(s, err));
+  s->depth = s->query->depth ? s->query->depth : 10 * s->query->k;
+  if (!s->query->depth && s->depth < DEPTH_MIN) s->depth = DEPTH_MIN;
+  MGP_FORWARD(mgp_search_recall(s, err));
+  mgp_scored *fused = NULL;
+  size_t count = 0;
+  MGP_FORWARD(fuse(s, &fused, &count, err));
+  if (s->query->by_record) MGP_FORWARD(group_by_record(s, fused, &count, err));
+  return mgp_result_fill(s, fused, count, result, err);
+}
+
+magpie_status mgp_engine_search(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                                magpie_result **out, magpie_error *err) {
+  MGP_RETURN_IF(!ix || !out, err, MAGPIE_INVALID, "magpie_search: index or out is NULL");
+  *out = NULL;
+  MGP_FORWARD(check_query(query, err));
+  const double started = mgp_clock_seconds();
+  magpie_result *result = mgp_calloc(ix->alloc, 1, sizeof *result);
+  mgp_search *s = mgp_calloc(ix->alloc, 1, sizeof *s);
+  magpie_status status = MAGPIE_OK;
+  if (result) {
+    result->alloc = ix->alloc;
+    result->arena = mgp_arena_create(ix->alloc);
+  }
+  if (!result || !s || !result->arena) {
+    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to search");
+  } else {
+    *s = (mgp_search){.ix = ix, .query = query, .pool = pool, .arena = result->arena};
+    status = run_search(s, result, err);
+    if (s->view) mgp_engine_view_release(ix, s->view);
+    result->took_ms = (mgp_clock_seconds() - started) * 1e3;
+  }
+  mgp_free(ix->alloc, s);
+  if (status != MAGPIE_OK) {
+    magpie_result_destroy(result);
+    return status;
+  }
+  *out = result;
+  return MAGPIE_OK;
+}
+
+magpie_status magpie_search(magpie *ix, const magpie_query *query, magpie_result **out,
+                            magpie_error *err) {
+  return mgp_engine_search(ix, query, ix ? ix->pool : NULL, out, err);
+}

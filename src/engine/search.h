@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a search, shared by search_lists.c (recall), search.c (fuse, fetch) and result.c.
+ */
+#ifndef MGP_SEARCH_H
+#define MGP_SEARCH_H
+
+#include "engine/engine.h"
+
+#define SEARCH_LISTS 128
+#define SEARCH_KINDS 256
+
+/* One ranked list: what one space says to one part. */
+typedef struct mgp_search_list {
+  const char *label; /* "text", or "text@2" for the same space asked by the second part */
+  mgp_scored *hits;  /* best first */
+  size_t count;
+  double weight;
+  int medium;
+} mgp_search_list;
+
+typedef struct mgp_search {
+  magpie *ix;
+  const magpie_query *query;
+  mgp_pool *pool; /* NULL: scan on this thread */
+  mgp_arena *arena;
+  mgp_index_view *view;
+  size_t depth;
+  bool all_kinds;
+  bool kinds[SEARCH_KINDS];
+  uint64_t like[64]; /* items that the query itself names are no answers */
+  size_t like_count;
+  mgp_search_list lists[SEARCH_LISTS];
+  size_t list_count;
+  mgp_query_words *words; /* of the text parts, for highlights */
+  size_t words_count;
+  const char *warnings[16];
+  size_t warning_count;
+} mgp_search;
+
+struct magpie_result {
+  mgp_alloc *alloc;
+  mgp_arena *arena;
+  magpie_hit *hits;
+  size_t count;
+  double took_ms;
+  uint64_t generation;
+  const char **warnings;
+  size_t warning_count;
+  json_t *query; /* the parts, echoed */
+};
+
+/* Fills lists, words and warnings from the query's parts. */
+magpie_status mgp_search_recall(mgp_search *s, magpie_error *err);
+void mgp_search_warn(mgp_search *s, const char *message);
+/* As magpie_search on a given pool (NULL: one thread), for batches that run queries side by side.
+ */
+magpie_status mgp_engine_search(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                                magpie_result **out, magpie_error *err);
+/* The best of `fused` with texts, scores and highlights. */
+magpie_status mgp_result_fill(mgp_search *s, const mgp_scored *fused, size_t count,
+                              magpie_result *result, magpie_error *err);
+/* Pieces of the JSON that results and single items share; yours to json_decref. */
+json_t *mgp_locator_json(const magpie_locator *locator);
+json_t *mgp_metadata_json(const char *text);
+/* Parts as JSON, for the echo. */
+json_t *mgp_query_echo(const magpie_query *query);
+
+#endif

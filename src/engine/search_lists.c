@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Recall: every part of the query asks every space that understands it; each answer is a ranked
+ * list.
+ *
+ *   text   -> words (BM25), the text space, label bridges and text towers
+ *   image  -> spaces of packs whose queries may be pictures
+ *   audio  -> spaces of packs whose queries may be sounds
+ *   item   -> the item's own vectors, in every cosine space that has one
+ *   vector -> its named space
+ *
+ * A space that cannot take part (its pack is missing, or is not the one that made the vectors) is
+ * left out with a warning: the rest of the answer stands.
+ */
+#include <math.h>
+
+#include "engine/search.h"
+
+#define QUERY_SOUND_SECONDS 30.0
+
+void mgp_search_warn(mgp_search *s, const char *message) {
+  const size_t room = sizeof s->warnings / sizeof *s->warnings;
+  for (size_t i = 0; i < s->warning_count; i++)
+    if (mgp_text_equal(s->warnings[i], message)) return;
+  char *copy = mgp_arena_strdup(s->arena, message);
+  if (copy && s->warning_count < room) s->warnings[s->warning_count++] = copy;
+}
+
+/* ---- which items may be hits ---------------------------------------------------------------- */
+
+static bool allow(const void *context, uint64_t id) {
+  const mgp_search *s = context;
+  const int kind = mgp_snapshot_kind(s->view->snapshot, id);
+  if (kind <= 0 || (!s->all_kinds && (kind >= SEARCH_KINDS || !s->kinds[kind]))) return false;
+  for (size_t i = 0; i < s->like_count; i++)
+    if (s->like[i] == id) return false;
+  return true;
+}
+
+static double space_weight(const mgp_search *s, const char *space, double fallback) {
+  for (size_t i = 0; i < s->query->space_weight_count; i++)
+    if (mgp_text_equal(s->query->space_names[i], space)) return s->query->space_weights[i];
+  return fallback;
+}
+
+/* A list to fill, or NULL when this space has weight 0 or the table is full. */
+static mgp_search_list *new_list(mgp_search *s, const char *space, size_t part, double weight,
+                                 int medium) {
+  if (weight == 0 || s->list_count == SEARCH_LISTS) return NULL;
+  const char *label = space;
+  for (size_t i = 0; i < s->list_count; i++)
+    if (mgp_text_equal(s->lists[i].label, space))
+      label = mgp_arena_printf(s->arena, "%s@%zu", space, part + 1);
+  mgp_search_list *list = &s->lists[s->list_count++];
+  *list = (mgp_search_list){.label = mgp_arena_strdup(s->arena, label ? label : space),
+                            .weight = weight,
+                            .medium = medium};
+  return list;
+}
+
+/* Room for the best `depth`; no more than there are items. */
+static magpie_status topk_open(mgp_search *s, mgp_topk *top, magpie_error *err) {
+  size_t k = s->depth;
+  const uint64_t items = mgp_snapshot_item_count(s->view->snapshot);
+  if (items < k) k = items ? (size_t)items : 1;
+  mgp_scored *storage = mgp_arena_alloc(s->arena, k * sizeof *storage);
+  MGP_RETURN_IF(!storage, err, MAGPIE_NO_MEMORY, "no memory for %zu candidates", k);
+  mgp_topk_init(top, storage, k);
+  return MAGPIE_OK;
+}
+
+static void keep_list(mgp_search_list *list, mgp_topk *top) {
+  mgp_topk_sort(top);
+  list->hits = top->heap;
+  list->count = top->count;
+}
+
+static magpie_status scan_space(mgp_search *s, const mgp_space_view *space, const float *vector,
+                                mgp_search_list *list, magpie_error *err) {
+  const mgp_filter filter = {.allow = allow, .context = s};
+  mgp_topk top;
+  MGP_FORWARD(topk_open(s, &top, err));
+  MGP_FORWARD(mgp_dense_search(space->dense, space->count, vector, &filter, s->pool, s->ix->alloc,
+                               &top, err));
+  keep_list(list, &top);
+  return MAGPIE_OK;
+}
+
+/* ---- words --------------------------------------------------------------------------------------
+ */
+
+static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *part,
+                               magpie_error *err) {
+  mgp_query_words *words = &s->words[s->words_count];
+  MGP_FORWARD(mgp_engine_query_words(s->ix, s->arena, part->text, 1.0, words, err));
+  s->words_count++;
+  const mgp_space_view *space = mgp_engine_view_space(s->view, MGP_WORDS_SPACE);
+  if (!space || space->count == 0 || words->count == 0) return MAGPIE_OK;
+  mgp_search_list *list =
+      new_list(s, MGP_WORDS_SPACE, index, part->weight * space_weight(s, MGP_WORDS_SPACE, 1.0), 0);
+  if (!list) return MAGPIE_OK;
+  const mgp_filter filter = {.allow = allow, .context = s};
+  const mgp_bm25 bm25 = {.k1 = 1.2, .b = 0.75};
+  mgp_topk top;
+  MGP_FORWARD(topk_open(s, &top, err));
+  MGP_FORWARD(mgp_lexical_search(space->lexical, space->count, words->terms, words->count, &bm25,
+                                 &filter, s->ix->alloc, &top, err));
+  keep_list(list, &top);
+  return MAGPIE_OK;
+}
+
+/* ---- encoders
+ * ------------------------------------------------------------------------------------- */
+
+static int medium_of_inputs(unsigned inputs) {
+  if (inputs & MGP_INPUT_IMAGE) return 1;
+  if (inputs & MGP_INPUT_SOUND) return 2;
+  return 0;
+}
+
+/* What one part needs to ask one pack's space. */
+typedef struct asked_space {
+  const mgp_space *row;
+  const mgp_space_view *view;
+  const mgp_space_info *info;
+  mgp_encoder *encoder;
+  size_t index; /* of the space in its pack */
+} asked_space;
+
+/* The encoder that made a space's vectors; false (with a warning) when it cannot be used now. */
+static bool find_encoder(mgp_search *s, const mgp_space *row, asked_space *out) {
+  magpie_error why = {0};
+  *out = (asked_space){.row = row, .view = mgp_engine_view_space(s->view, row->name)};
+  if (!out->view || out->view->count == 0 || !row->pack[0]) return false;
+  if (mgp_engine_encoder(s->ix, row->pack, &out->encoder, &why) != MAGPIE_OK) {
+    mgp_search_warn(s, why.message);
+    return false;
+  }
+  if (!mgp_text_equal(mgp_encoder_hash(out->encoder), row->pack_hash)) {
+    mgp_search_warn(s, mgp_arena_printf(s->arena,
+                                        "the space %s was made by another version of the pack %s; "
+                                        "index again into a new index, or reinstall that version",
+                                        row->name, row->pack));
+    return false;
+  }
+  for (size_t i = 0; i < mgp_encoder_space_count(out->encoder); i++) {
+    if (!mgp_text_equal(mgp_encoder_space(out->encoder, i)->name, row->name)) continue;
+    out->index = i;
+    out->info = mgp_encoder_space(out->encoder, i);
+  }
+  return out->info != NULL && out->info->dim == out->view->dim;
+}
+
+static magpie_status ask_text_space(mgp_search *s, size_t index, const magpie_part *part,
+                                    const asked_space *space, magpie_error *err) {
+  mgp_search_list *list =
+      new_list(s, space->row->name, index,
+               part->weight * space_weight(s, space->row->name, space->info->weight),
+               medium_of_inputs(space->info->item_inputs));
+  if (!list) return MAGPIE_OK;
+  float *vector = mgp_arena_calloc(s->arena, space->info->dim, sizeof *vector);
+  MGP_RETURN_IF(!vector, err, MAGPIE_NO_MEMORY, "no memory for a query vector");
+  magpie_error why = {0};
+  const magpie_status status =
+      mgp_encoder_query_text(space->encoder, space->index, part->text, vector, &why);
+  if (status == MAGPIE_MODEL || status == MAGPIE_UNSUPPORTED) {
+    mgp_search_warn(s, why.message);
+    return MAGPIE_OK;
+  }
+  if (status != MAGPIE_OK && err) *err = why;
+  MGP_FORWARD(status);
+  return scan_space(s, space->view, vector, list, err);
+}
+
+/* A picture or sound of the query, read once for all packs. */
+typedef struct query_media {
+  mgp_image image;
+  float *pcm;
+  size_t pcm_count;
+} query_media;
+
+static magpie_status read_media(mgp_search *s, const magpie_part *part, query_media *media,
+                                magpie_error *err) {
+  mgp_media_limits limits;
+  mgp_media_limits_defaults(&limits);
+  MGP_FORWARD(mgp_media_init(err));
+  if (part->image)
+    return mgp_media_read_image(s->ix->alloc, part->image, &limits, &media->image, err);
+  return mgp_media_read_sound(s->ix->alloc, part->audio, &limits, QUERY_SOUND_SECONDS, &media->pcm,
+                              &media->pcm_count, err);
+}
+
+static magpie_status ask_media_space(mgp_search *s, size_t index, const magpie_part *part,
+                                     const query_media *media, const asked_space *space,
+                                     magpie_error *err) {
+  mgp_search_list *list =
+      new_list(s, space->row->name, index,
+               part->weight * space_weight(s, space->row->name, space->info->weight),
+               medium_of_inputs(space->info->item_inputs));
+  if (!list) return MAGPIE_OK;
+  float *outs[MGP_ENGINE_SPACES] = {0};
+  float *vector = mgp_arena_calloc(s->arena, space->info->dim, sizeof *vector);
+  MGP_RETURN_IF(!vector || space->index >= MGP_ENGINE_SPACES, err, MAGPIE_NO_MEMORY,
+                "no memory for a query vector");
+  outs[space->index] = vector;
+  const magpie_status status =
+      part->image ? mgp_encoder_image(space->encoder, media->image.rgb, media->image.width,
+                                      media->image.height, outs, err)
+                  : mgp_encoder_sound(space->encoder, media->pcm, media->pcm_count, outs, err);
+  MGP_FORWARD(status);
+  return scan_space(s, space->view, vector, list, err);
+}
+
+static unsigned part_input(const magpie_part *part) {
+  return part->text ? MGP_INPUT_TEXT : part->image ? MGP_INPUT_IMAGE : MGP_INPUT_SOUND;
+}
+
+/* Asks all encoder spaces of the index that take this part's input. */
+static magpie_status ask_encoders(mgp_search *s, size_t index, const magpie_part *part,
+                                  const mgp_space *rows, size_t count, magpie_error *err) {
+  query_media media = {0};
+  if (!part->text) MGP_FORWARD(read_media(s, part, &media, err));
+  magpie_status status = MAGPIE_OK;
+  size_t asked = 0;
+  for (size_t i = 0; i < count && status == MAGPIE_OK; i++) {
+    asked_space space;
+    if (part->space && !mgp_text_equal(part->space, rows[i].name)) continue;
+    if (!find_encoder(s, &rows[i], &space)) continue;
+    if (!(space.info->query_inputs & part_input(part))) continue;
+    asked++;
+    status = part->text ? ask_text_space(s, index, part, &space, err)
+                        : ask_media_space(s, index, part, &media, &space, err);
+  }
+  if (asked == 0 && !part->text)
+    mgp_search_warn(s, part->image ? "the index holds no vectors that a picture can be compared "
+                                     "with; install a picture pack and index again"
+                                   : "the index holds no vectors that a sound can be compared "
+                                     "with; install a sound pack and index again");
+  mgp_image_fini(s->ix->alloc, &media.image);
+  mgp_free(s->ix->alloc, media.pcm);
+  return status;
+}
+
+/* ---- items and vectors
+ * ---------------------------------------------------------------------------- */
+
+static magpie_status find_item(mgp_search *s, const char *id, uint64_t *number, magpie_error *err) {
+  MGP_FORWARD(mgp_store_item_find(s->ix->store, id, number, err));
+  if (*number == 0) {
+    char *first = mgp_arena_printf(s->arena, "%s#1", id); /* a record's id names its first item */
+    MGP_RETURN_IF(!first, err, MAGPIE_NO_MEMORY, "no memory for an id");
+    MGP_FORWARD(mgp_store_item_find(s->ix->store, first, number, err));
+  }
+  MGP_RETURN_IF(*number == 0, err, MAGPIE_NOT_FOUND,
+                "there is no item \"%s\"; ids are shown by `magpie search --json`", id);
+  return MAGPIE_OK;
+}
+
+/* Only cosine spaces compare items with items; a label space compares items with questions. */
+static magpie_status ask_item(mgp_search *s, size_t index, const magpie_part *part,
+                              const mgp_space *rows, size_t count, magpie_error *err) {
+  uint64_t number = 0;
+  MGP_FORWARD(find_item(s, part->item, &number, err));
+  for (size_t i = 0; i < count; i++) {
+    const mgp_space_view *space = mgp_engine_view_space(s->view, rows[i].name);
+    if (!space || space->is_lexical || !mgp_text_equal(rows[i].metric, "cosine")) continue;
+    if (part->space && !mgp_text_equal(part->space, rows[i].name)) continue;
+    const float *vector = mgp_dense_find(space->dense, space->count, number);
+    if (!vector) continue;
+    const int medium = mgp_text_starts(rows[i].name, "sound")  ? 2
+                       : mgp_text_starts(rows[i].name, "text") ? 0
+                                                               : 1;
+    mgp_search_list *list =
+        new_list(s, rows[i].name, index, part->weight * space_weight(s, rows[i].name, 1.0), medium);
+    if (list) MGP_FORWARD(scan_space(s, space, vector, list, err));
+  }
+  return MAGPIE_OK;
+}
+
+static magpie_status ask_vector(mgp_search *s, size_t index, const magpie_part *part,
+                                magpie_error *err) {
+  const char *name = part->space ? part->space : MGP_VECTORS_SPACE;
+  const mgp_space_view *space = mgp_engine_view_space(s->view, name);
+  MGP_RETURN_IF(!space || space->is_lexical, err, MAGPIE_NOT_FOUND,
+                "the index has no vector space \"%s\"", name);
+  MGP_RETURN_IF(space->dim != part->vector_dim, err, MAGPIE_INVALID,
+                "the query vector has %zu numbers, the space %s holds vectors of %zu",
+                part->vector_dim, name, space->dim);
+  float *copy = mgp_arena_alloc(s->arena, part->vector_dim * sizeof *copy);
+  MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for a query vector");
+  memcpy(copy, part->vector, part->vector_dim * sizeof *copy);
+  const float length = mgp_normalise_f32(copy, part->vector_dim);
+  MGP_RETURN_IF(!(length > 0) || !isfinite(length), err, MAGPIE_INVALID,
+                "the query vector is zero or holds a number that is not finite");
+  mgp_search_list *list = new_list(s, name, index, part->weight * space_weight(s, name, 1.0), 0);
+  return list ? scan_space(s, space, copy, list, err) : MAGPIE_OK;
+}
+
+/* ---- the query
+ * -------------------------------------------------------------------------------------- */
+
+static magpie_status ask_part(mgp_search *s, size_t index, const mgp_space *rows, size_t count,
+                              magpie_error *err) {
+  const magpie_part *part = &s->query->parts[index];
+  if (part->vector) return ask_vector(s, index, part, err);
+  if (part->item) return ask_item(s, index, part, rows, count, err);
+  const bool wants_words = !part->space || mgp_text_equal(part->space, MGP_WORDS_SPACE);
+  if (part->text && wants_words) MGP_FORWARD(ask_words(s, index, part, err));
+  return ask_encoders(s, index, part, rows, count, err);
+}
+
+static magpie_status note_like(mgp_search *s, magpie_error *err) {
+  for (size_t i = 0; i < s->query->part_count; i++) {
+    if (!s->query->parts[i].item || s->like_count == sizeof s->like / sizeof *s->like) continue;
+    MGP_FORWARD(find_item(s, s->query->parts[i].item, &s->like[s->like_count], err));
+    s->like_count++;
+  }
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_search_recall(mgp_search *s, magpie_error *err) {
+  s->words = mgp_arena_calloc(s->arena, s->query->part_count + 1, sizeof *s->words);
+  MGP_RETURN_IF(!s->words, err, MAGPIE_NO_MEMORY, "no memory for the query");
+  MGP_FORWARD(note_like(s, err));
+  mgp_space *rows = NULL;
+  size_t count = 0;
+  MGP_FORWARD(mgp_store_spaces(s->ix->store, s->ix->alloc, &rows, &count, err));
+  magpie_status status = MAGPIE_OK;
+  for (size_t i = 0; i < s->query->part_count && status == MAGPIE_OK; i++)
+    status = ask_part(s, i, rows, count, err);
+  mgp_free(s->ix->alloc, rows);
+  return status;
+}
