@@ -32,12 +32,15 @@ size_t mgp_dense_stride(size_t dim);
 magpie_status mgp_dense_search(const mgp_dense_view *views, size_t view_count, const float *query,
                                const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
                                mgp_topk *out, magpie_error *err);
-/* The vector of one item, or NULL. Linear in the number of views, logarithmic in rows (ids ascend). */
+/* The vector of one item, or NULL. Linear in the number of views, logarithmic in rows (ids ascend).
+ */
 const float *mgp_dense_find(const mgp_dense_view *views, size_t view_count, uint64_t id);
 
-/* ---- lexical (lexical_build.c, lexical_file.c, lexical_search.c) ------------------------------- */
+/* ---- lexical (lexical_build.c, lexical_file.c, lexical_search.c) -------------------------------
+ */
 
-/* Collects terms of items, then gives the sections of a lexical segment (docs/format/segment.md). */
+/* Collects terms of items, then gives the sections of a lexical segment (docs/format/lexical.md).
+ */
 typedef struct mgp_lexical_builder mgp_lexical_builder;
 magpie_status mgp_lexical_builder_create(mgp_alloc *a, mgp_lexical_builder **out,
                                          magpie_error *err);
@@ -73,8 +76,8 @@ uint64_t mgp_lexical_view_tokens(const mgp_lexical_view *v); /* sum of lengths *
 typedef struct mgp_bm25 {
   double k1, b; /* 1.2, 0.75 */
 } mgp_bm25;
-/* A query word: alternatives (the same word as stemmed by several languages) count as one term: tf is
- * their sum, n the size of their union's upper bound max(df). */
+/* A query word: alternatives (the same word as stemmed by several languages) count as one term: tf
+ * is their sum, n the size of their union's upper bound max(df). */
 typedef struct mgp_query_term {
   const char *const *forms;
   const size_t *sizes;
