@@ -17,8 +17,9 @@ enum {
   ATTRIBUTE_SIZE = 512,
   CHECK_EVERY = 4096, /* nodes between two looks at the clock */
   BLOCK_MAX = 1 << 20,
-  MENU_RUN = 3,   /* so many blocks of links in a row are a menu */
-  BAR_SIZE = 200, /* "Prev | Up | Next" is shorter than this */
+  LINE_MAX_KNOWN = 65535, /* the parser counts no further */
+  MENU_RUN = 3,           /* so many blocks of links in a row are a menu */
+  BAR_SIZE = 200,         /* "Prev | Up | Next" is shorter than this */
 };
 
 typedef struct walk {
@@ -118,17 +119,17 @@ static int heading_level(const xmlNode *node) {
   return n[0] == 'h' && n[1] >= '1' && n[1] <= '6' && n[2] == '\0' ? n[1] - '0' : 0;
 }
 
+/* The block that holds a text, be it inside links and emphasis: its kind and line count. */
 static void begin_block(walk *w, const xmlNode *node) {
   static const char *const rows[] = {"li", "tr", "dt", "dd", NULL};
+  while (node->parent && node->parent->type == XML_ELEMENT_NODE && !is_block(node))
+    node = node->parent;
   const long line = xmlGetLineNo(node);
   w->block = (mgp_html_block){.start = w->out->text.size,
-                              .line = line > 0 && line < 65535 ? line : 0,
+                              .line = line > 0 && line < LINE_MAX_KNOWN ? line : 0,
+                              .level = heading_level(node),
                               .is_row = is_one_of(node, rows),
                               .is_in_main = w->main_depth > 0};
-  for (const xmlNode *n = node; n && n->type == XML_ELEMENT_NODE; n = n->parent) {
-    w->block.level = heading_level(n);
-    if (w->block.level > 0 || is_element(n, "body") || is_element(n, "div")) break;
-  }
   w->is_open = true;
   w->has_space = false;
 }
@@ -220,7 +221,6 @@ static magpie_status enter(walk *w, const xmlNode *node, bool *descend, magpie_e
   if (is_element(node, "img")) take_picture(w, node);
   if (is_element(node, "a") && mgp_html_attribute(node, "href", w->href, sizeof w->href)) {
     w->link_depth++;
-    w->block.links++;
     w->link_start = w->out->text.size;
   }
   return MAGPIE_OK;
@@ -231,6 +231,7 @@ static magpie_status leave(walk *w, const xmlNode *node, magpie_error *err) {
   if (is_element(node, "a") && w->link_depth > 0 &&
       xmlHasProp((xmlNode *)(uintptr_t)node, (const xmlChar *)"href")) {
     w->link_depth--;
+    if (w->is_open) w->block.links++;
     note_link(w);
   }
   if (is_block(node)) MGP_FORWARD(end_block(w, err));

@@ -185,10 +185,9 @@ magpie_status mgp_html_file_decode(mgp_media_job *job, magpie_error *err) {
   MGP_FORWARD(mgp_job_read_text(job, has_charset ? charset : NULL, &text, &size, err));
   html_page p = {.job = job};
   mgp_buffer_init(&p.section, job->alloc);
-  xmlDoc *document =
-      htmlReadMemory(text, (int)size, NULL, "UTF-8",
-                     HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                         HTML_PARSE_NONET | HTML_PARSE_COMPACT);
+  xmlDoc *document = htmlReadMemory(text, (int)size, NULL, "UTF-8",
+                                    HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                                        HTML_PARSE_NONET | HTML_PARSE_COMPACT);
   mgp_free(job->alloc, text);
   xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
   const magpie_status status =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * media: bytes -> items. One file a format; the table in formats.c is the only place that lists them.
- * Decoders see untrusted bytes: every size is checked, every loop is bounded, nothing is written.
+ * media: bytes -> items. One file a format; the table in formats.c is the only place that lists
+ * them. Decoders see untrusted bytes: every size is checked, every loop is bounded, nothing is
+ * written.
  */
 #ifndef MGP_MEDIA_H
 #define MGP_MEDIA_H
@@ -16,15 +17,16 @@ typedef struct mgp_image {
 
 /* What a decoder hands over, one at a time. Everything is borrowed for the duration of the call. */
 typedef struct mgp_media_item {
-  const char *kind;  /* "passage", "image", "page", "row", "sound" */
-  const char *title; /* of this item, or NULL */
-  const char *text;  /* for reading, words and the text encoder; or NULL */
-  const char *context; /* heading path "A > B", encoded before the text; or NULL */
+  const char *kind;     /* "passage", "image", "page", "row", "sound" */
+  const char *title;    /* of this item, or NULL */
+  const char *text;     /* for reading, words and the text encoder; or NULL */
+  const char *context;  /* heading path "A > B", encoded before the text; or NULL */
   const char *language; /* declared language, or NULL */
   magpie_locator locator;
-  json_t *metadata;       /* object or NULL */
-  const mgp_image *image; /* kind image: pixels, long side <= 1024; page: rendered for the thumbnail */
-  const float *pcm;       /* kind sound: this span, 16 kHz mono, -1..1 */
+  json_t *metadata; /* object or NULL */
+  const mgp_image
+      *image;       /* kind image: pixels, long side <= 1024; page: rendered for the thumbnail */
+  const float *pcm; /* kind sound: this span, 16 kHz mono, -1..1 */
   size_t pcm_count;
 } mgp_media_item;
 
@@ -35,11 +37,11 @@ typedef struct mgp_media_sink {
 } mgp_media_sink;
 
 typedef struct mgp_media_limits {
-  uint64_t max_bytes;   /* of the file; default 4 GiB (text formats: 64 MiB) */
-  uint64_t max_pixels;  /* default 200 million */
-  double max_seconds;   /* wall time of one file; default 120 */
-  size_t max_items;     /* default 100,000 */
-  size_t max_line;      /* bytes of one JSONL/CSV record; default 16 MiB */
+  uint64_t max_bytes;         /* of the file; default 4 GiB (text formats: 64 MiB) */
+  uint64_t max_pixels;        /* default 200 million */
+  double max_seconds;         /* wall time of one file; default 120 */
+  size_t max_items;           /* default 100,000 */
+  size_t max_line;            /* bytes of one JSONL/CSV record; default 16 MiB */
   const volatile int *cancel; /* may be NULL */
 } mgp_media_limits;
 void mgp_media_limits_defaults(mgp_media_limits *limits);
@@ -58,13 +60,13 @@ magpie_status mgp_media_init(magpie_error *err);
  * magpie reads no such thing. `head` is the first `size` <= 64 KiB bytes. */
 const char *mgp_media_sniff(const char *path, const void *head, size_t size);
 
-/* Reads one file and hands its items to the sink. FORMAT, LIMIT, UNSUPPORTED, IO with a message that
- * says what was expected and where. Items handed over before an error may be kept or dropped by the
- * caller. Thread-safe. An empty file is FORMAT "is empty". */
+/* Reads one file and hands its items to the sink. FORMAT, LIMIT, UNSUPPORTED, IO with a message
+ * that says what was expected and where. Items handed over before an error may be kept or dropped
+ * by the caller. Thread-safe. An empty file is FORMAT "is empty". */
 magpie_status mgp_media_decode(mgp_alloc *a, const char *path, const mgp_media_limits *limits,
-                               const mgp_media_sink *sink, mgp_media_info *info,
-                               magpie_error *err);
-/* For query parts: one upright picture (long side <= 1024), or a whole sound (first max_seconds). */
+                               const mgp_media_sink *sink, mgp_media_info *info, magpie_error *err);
+/* For query parts: one upright picture (long side <= 1024), or a whole sound (first max_seconds).
+ */
 magpie_status mgp_media_read_image(mgp_alloc *a, const char *path, const mgp_media_limits *limits,
                                    mgp_image *out, magpie_error *err);
 magpie_status mgp_media_read_sound(mgp_alloc *a, const char *path, const mgp_media_limits *limits,
@@ -91,7 +93,8 @@ typedef struct mgp_media_format {
 } mgp_media_format;
 const mgp_media_format *mgp_media_formats(void);
 
-/* How sounds are cut: spans of 5 s every 4 s; a sound up to 6 s is one span; a tail under 1 s joins. */
+/* How sounds are cut: spans of 5 s every 4 s; a sound up to 6 s is one span; a tail under 1 s
+ * joins. */
 #define MGP_SOUND_RATE 16000
 #define MGP_SPAN_SECONDS 5.0
 #define MGP_SPAN_STEP 4.0
