@@ -182,7 +182,7 @@ static void find_bytes(clip_bpe *m, const json_t *vocab) {
 static bool add_merge(mgp_tokenizer *t, const json_t *vocab, const char *left, size_t left_size,
                       const char *right, size_t right_size, uint32_t rank) {
   clip_bpe *m = t->model;
-  enum { LONGEST = 1024 };
+  enum { LONGEST = 4096 };
   char both[LONGEST];
   if (left_size + right_size > LONGEST) return false;
   memcpy(both, left, left_size);
@@ -257,7 +257,8 @@ static magpie_status read_model(mgp_tokenizer *t, const mgp_tokenizer_options *o
   clip_bpe *m = t->model;
   const json_t *model = json_object_get(root, "model");
   const json_t *merges = json_object_get(model, "merges");
-  const json_t *vocab = model ? json_object_get(model, "vocab") : root;
+  /* "model" is also a word of the bare vocabulary. */
+  const json_t *vocab = json_is_object(model) ? json_object_get(model, "vocab") : root;
   MGP_RETURN_IF(!json_is_object(vocab), err, MAGPIE_MODEL,
                 "%s holds no vocabulary; an object {token: id} was expected", options->file);
   MGP_RETURN_IF(!options->file2 && !json_is_array(merges), err, MAGPIE_MODEL,

@@ -178,7 +178,6 @@ static magpie_status read_file(mgp_tokenizer *t, const char *file, magpie_error 
   MGP_FORWARD(read_mappings(t, &r, file, err));
   MGP_FORWARD(check_tensors(&r, &m->file, file, err));
   m->unigram.unk = t->unk;
-  m->unigram.single_precision = true;
   MGP_RETURN_IF(!mgp_trie_build(t->alloc, m->pieces, t->vocabulary, &m->unigram.trie), err,
                 MAGPIE_NO_MEMORY, "no memory for the %zu pieces of %s", t->vocabulary, file);
   return MAGPIE_OK;

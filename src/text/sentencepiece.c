@@ -210,7 +210,7 @@ static void take_special(mgp_tokenizer *t, const mgp_sp_file *f, const mgp_sp_pi
 static size_t take_pieces(mgp_tokenizer *t, const mgp_sp_file *f) {
   sentencepiece *m = t->model;
   size_t users = 0;
-  float low = INFINITY, high = -INFINITY;
+  float low = INFINITY;
   for (size_t i = 0; i < f->count; i++) {
     const mgp_sp_piece *p = &f->pieces[i];
     const bool normal = p->type == MGP_SP_NORMAL, user = p->type == MGP_SP_USER_DEFINED;
@@ -219,10 +219,8 @@ static size_t take_pieces(mgp_tokenizer *t, const mgp_sp_file *f) {
     m->unigram.scores[i] = user ? NAN : p->score;
     if (user) m->user_pieces[users++] = m->pieces[i];
     if (normal) low = p->score < low ? p->score : low;
-    if (normal) high = p->score > high ? p->score : high;
     take_special(t, f, p, (int32_t)i);
   }
-  m->unigram.max_score = isfinite(high) ? high : 0;
   m->unigram.unk_score = (isfinite(low) ? low : 0) - 10.0F;
   return users;
 }
@@ -251,6 +249,7 @@ static magpie_status build(mgp_tokenizer *t, const mgp_sp_file *f, const char *n
   m->suffix = f->whitespace_as_suffix;
   m->unigram.unk = t->unk;
   m->unigram.fuse_unknown = true;
+  m->unigram.rebase = true;
   m->unigram.bytes = f->byte_fallback ? m->byte_ids : NULL;
   t->vocabulary = f->count;
   MGP_RETURN_IF(!mgp_trie_build(t->alloc, m->pieces, f->count, &m->unigram.trie) ||

@@ -42,7 +42,7 @@ extern const mgp_tokenizer_kind mgp_wordpiece_kind, mgp_sentencepiece_kind, mgp_
 
 enum {
   MGP_TOKENIZER_FILE_MAX = 256 << 20, /* of files that are read whole */
-  MGP_TOKENIZER_TEXT_MAX = 64 << 20, /* of one text: positions are 32-bit */
+  MGP_TOKENIZER_TEXT_MAX = 64 << 20,  /* of one text: positions are 32-bit */
   MGP_VOCABULARY_MAX = 1 << 24
 };
 

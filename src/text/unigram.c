@@ -11,6 +11,7 @@
 #include <math.h>
 
 #define UNREACHED INT32_MIN
+#define REBASE_BEYOND 100000.0F
 
 /* The best path that ends before byte i of the text. On the way back `score` is not needed any
  * more and its place takes the end of the token that begins here. */
@@ -29,31 +30,46 @@ static size_t char_length(const char *text, size_t left) {
   return n < left ? n : left;
 }
 
-static void relax(const mgp_unigram *u, step *steps, size_t from, size_t to, double score,
-                  int32_t id) {
-  double sum = (double)steps[from].score + score;
-  if (u->single_precision) sum = (double)(float)sum;
+static void relax(step *steps, size_t from, size_t to, float score, int32_t id) {
+  const float sum = steps[from].score + score;
   step *target = &steps[to];
-  if (target->id != UNREACHED && sum <= (double)target->score) return;
-  target->score = (float)sum;
+  if (target->id != UNREACHED && sum <= target->score) return;
+  target->score = sum;
   target->id = id;
   target->start = (uint32_t)from;
 }
 
+/* A bonus by which a user-defined piece always wins. */
+static float user_score(uint32_t size) {
+  return (float)(0.1 * (double)((int32_t)size - 1));
+}
+
+/* A float that has grown by thousands of pieces no longer tells two scores apart. */
+static void rebase(step *steps, size_t from, size_t to) {
+  const float offset = steps[from].score;
+  if (fabsf(offset) <= REBASE_BEYOND) return;
+  for (size_t i = from; i <= to; i++)
+    if (steps[i].id != UNREACHED) steps[i].score -= offset;
+}
+
 static void walk_forward(const mgp_unigram *u, const char *text, size_t size, step *steps) {
+  size_t reached = 0;
   for (size_t i = 0; i < size;) {
     const size_t one = char_length(text + i, size - i);
     bool has_single = false;
+    if (u->rebase) rebase(steps, i, reached);
     mgp_trie_walk walk = mgp_trie_start(&u->trie, text + i, size - i);
     for (int32_t p = mgp_trie_next(&walk); p >= 0; p = mgp_trie_next(&walk)) {
       const mgp_piece *piece = &u->trie.pieces[p];
       const float own = u->scores[p];
-      const double score =
-          isnan(own) ? (double)((float)piece->size * u->max_score) - 0.1 : (double)own;
-      relax(u, steps, i, i + piece->size, score, piece->id);
+      relax(steps, i, i + piece->size, isnan(own) ? user_score(piece->size) : own, piece->id);
       has_single |= piece->size == one;
+      if (i + piece->size > reached) reached = i + piece->size;
     }
-    if (!has_single) relax(u, steps, i, i + one, (double)u->unk_score, -1);
+    if (!has_single) {
+      relax(steps, i, i + one, u->unk_score, -1);
+      if (i + one > reached) reached = i + one;
+    }
     i += one;
   }
 }
@@ -74,7 +90,7 @@ magpie_status mgp_unigram_encode(const mgp_unigram *u, mgp_alloc *a, const char 
   step *steps = mgp_malloc(a, (size + 1) * sizeof *steps);
   MGP_RETURN_IF(!steps, err, MAGPIE_NO_MEMORY, "no memory to tokenize %zu bytes of text", size);
   for (size_t i = 0; i <= size; i++) steps[i].id = UNREACHED;
-  steps[0].score = 0;
+  steps[0] = (step){.score = 0, .id = -1};
   walk_forward(u, text, size, steps);
   for (size_t end = size; end > 0;) {
     const uint32_t start = steps[end].start;

@@ -10,13 +10,12 @@
 
 typedef struct mgp_unigram {
   mgp_trie trie;
-  float *scores;   /* one a piece, by index; for user-defined pieces NAN: scored by length */
-  float max_score; /* of normal pieces */
+  float *scores;   /* one a piece, by index; NAN for user-defined pieces: scored by length */
   float unk_score; /* of one unknown character */
   int32_t unk;
-  bool single_precision; /* path scores are added in float, as e5.c does; else in double */
-  bool fuse_unknown;     /* a run of unknown characters is one token, as SentencePiece does */
-  const int32_t *bytes;  /* byte fallback: ids of the 256 bytes; NULL: none */
+  bool rebase;          /* path scores are brought back to 0 past 100000, as SentencePiece does */
+  bool fuse_unknown;    /* a run of unknown characters is one token, as SentencePiece does */
+  const int32_t *bytes; /* byte fallback: ids of the 256 bytes; NULL: none */
 } mgp_unigram;
 
 /* The best segmentation of normalised text, appended to `out`. */
