@@ -135,8 +135,14 @@ static magpie_status parse_line(records *r, json_t **record, magpie_error *error
   json_error_t at;
   *record = json_loadb(clean, size, 0, &at);
   mgp_free(r->job->alloc, clean);
-  MGP_RETURN_IF(!*record, error, MAGPIE_FORMAT, "%s is not JSON: %s (column %d)", name, at.text,
-                at.column);
+  if (!*record) {
+    /* The parser quotes the line and may cut a character in two. */
+    char *why = mgp_clean_text(r->job->alloc, at.text, strlen(at.text), sizeof at.text);
+    mgp_fail(error, MAGPIE_FORMAT, "%s is not JSON: %s (column %d)", name, why ? why : "",
+             at.column);
+    mgp_free(r->job->alloc, why);
+    return MAGPIE_FORMAT;
+  }
   if (!json_is_object(*record)) {
     json_decref(*record);
     *record = NULL;

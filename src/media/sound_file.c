@@ -317,6 +317,16 @@ static bool ogg_ends_early(const mgp_media_job *job) {
   return is_cut;
 }
 
+/* FFmpeg shortens a WAV's length to what the file holds; the RIFF header still has the first
+ * promise. Recorders that write to a pipe leave 0 or the largest number there. */
+static bool wav_ends_early(const mgp_media_job *job) {
+  enum { RIFF_HEADER = 8, UNKNOWN_SIZE = 0x7FFFFF00 };
+  if (job->head_size < RIFF_HEADER || memcmp(job->head, "RIFF", 4) != 0) return false;
+  uint32_t size = 0;
+  for (int i = 7; i >= 4; i--) size = size << 8 | job->head[i];
+  return size < UNKNOWN_SIZE && (double)job->size < LEAST_DECODED * ((double)size + RIFF_HEADER);
+}
+
 static magpie_status check_end(const reader *r, magpie_error *err) {
   const double seconds = (double)r->decoded / MGP_SOUND_RATE, promised = promised_seconds(r);
   MGP_FORWARD(mgp_job_check(r->job, err));
@@ -325,6 +335,9 @@ static magpie_status check_end(const reader *r, magpie_error *err) {
   MGP_RETURN_IF(seconds < LEAST_DECODED * promised, err, MAGPIE_FORMAT,
                 "%s ends early: %.1f s of %.1f s could be decoded", r->job->name, seconds,
                 promised);
+  MGP_RETURN_IF(wav_ends_early(r->job), err, MAGPIE_FORMAT,
+                "%s ends early: %.1f s could be decoded, and its header promises more",
+                r->job->name, seconds);
   MGP_RETURN_IF(strcmp(r->job->format, "ogg") == 0 && ogg_ends_early(r->job), err, MAGPIE_FORMAT,
                 "%s ends early: %.1f s could be decoded and the last Ogg page is missing",
                 r->job->name, seconds);

@@ -102,9 +102,9 @@ static void sound_when_tagged_then_title_text_and_metadata(void **state) {
 
 static void sound_when_truncated_then_format_with_seconds(void **state) {
   (void)state;
-  static const char *const made[][2] = {{"c.ogg", "libvorbis"}, {"d.ogg", "flac"},
-                                        {"c.flac", "flac"},     {"c.wav", "pcm_s16le"},
-                                        {"c.m4a", "aac"},       {"c.opus", "libopus"}};
+  static const char *const made[][2] = {
+      {"c.ogg", "libvorbis"}, {"d.ogg", "flac"},       {"c.flac", "flac"}, {"c.wav", "pcm_s16le"},
+      {"c.m4a", "aac"},       {"c.aiff", "pcm_s16be"}, {"c.mka", "flac"},  {"c.opus", "libopus"}};
   for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
     const int rate = strcmp(made[i][1], "libopus") == 0 ? 48000 : 22050;
     if (!save_sound(made[i][0], made[i][1], 12.0, rate, 1)) continue;
