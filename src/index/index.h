@@ -32,15 +32,12 @@ size_t mgp_dense_stride(size_t dim);
 magpie_status mgp_dense_search(const mgp_dense_view *views, size_t view_count, const float *query,
                                const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
                                mgp_topk *out, magpie_error *err);
-/* The vector of one item, or NULL. Linear in the number of views, logarithmic in rows (ids ascend).
- */
+/* The vector of one item, or NULL. Linear in the views, logarithmic in rows (ids ascend). */
 const float *mgp_dense_find(const mgp_dense_view *views, size_t view_count, uint64_t id);
 
-/* ---- lexical (lexical_build.c, lexical_file.c, lexical_search.c) -------------------------------
- */
+/* ---- lexical (lexical_build.c, lexical_file.c, lexical_search.c) --------------------------- */
 
-/* Collects terms of items, then gives the sections of a lexical segment (docs/format/lexical.md).
- */
+/* Collects terms of items, then gives the sections of a segment (docs/format/lexical.md). */
 typedef struct mgp_lexical_builder mgp_lexical_builder;
 magpie_status mgp_lexical_builder_create(mgp_alloc *a, mgp_lexical_builder **out,
                                          magpie_error *err);
