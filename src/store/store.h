@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store: the directory NAME.mgp/: catalog.sqlite (the truth), segments/ (immutable files), thumbs/ and
- * lock. Commit protocol: segment files are written, fsynced and renamed, their directory is fsynced,
- * and then one SQLite transaction names them: that is the moment of truth. What no catalog names is
- * deleted by the next writer that opens. Formats: docs/format/.
+ * store: the directory NAME.mgp/: catalog.sqlite (the truth), segments/ (immutable files), thumbs/
+ * and lock. Commit protocol: segment files are written, fsynced and renamed, their directory is
+ * fsynced, and then one SQLite transaction names them: that is the moment of truth. What no catalog
+ * names is deleted by the next writer that opens. Formats: docs/format/.
  */
 #ifndef MGP_STORE_H
 #define MGP_STORE_H
@@ -14,23 +14,25 @@
 
 typedef struct mgp_store mgp_store;
 
-/* ---- opening (store.c, lock.c) ----------------------------------------------------------------- */
+/* ---- opening (store.c, lock.c) -----------------------------------------------------------------
+ */
 
 magpie_status mgp_store_open(mgp_alloc *a, const char *path, bool read_only, mgp_store **out,
                              magpie_error *err);
 void mgp_store_close(mgp_store **s);
 const char *mgp_store_path(const mgp_store *s);
-/* The writer's lock: `lock` holds pid, host, command and start. LOCKED names the holder. A lock whose
- * holder died is taken over (fcntl locks die with their process). Deletes unnamed files. */
+/* The writer's lock: `lock` holds pid, host, command and start. LOCKED names the holder. A lock
+ * whose holder died is taken over (fcntl locks die with their process). Deletes unnamed files. */
 magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err);
 void mgp_store_unlock(mgp_store *s);
 
-/* ---- what a commit adds (catalog.c, commit.c) ---------------------------------------------------- */
+/* ---- what a commit adds (catalog.c, commit.c)
+ * ---------------------------------------------------- */
 
 /* A source: what was added. Paths are bytes, not text. */
 typedef struct mgp_source {
-  int64_t number; /* catalog key; 0: new */
-  const char *path;  /* absolute path, or NULL for a record */
+  int64_t number;     /* catalog key; 0: new */
+  const char *path;   /* absolute path, or NULL for a record */
   const char *record; /* record id of an import, or NULL */
   uint64_t size;
   int64_t mtime_ns;
@@ -41,9 +43,9 @@ typedef struct mgp_source {
 } mgp_source;
 
 typedef struct mgp_item {
-  uint64_t number;  /* catalog key; given by mgp_store_item_add, ascending */
+  uint64_t number; /* catalog key; given by mgp_store_item_add, ascending */
   int64_t source;
-  const char *id;   /* unique, for people: "X#n" for a record's item, "k3f9…" (hash) for a file's */
+  const char *id; /* unique, for people: "X#n" for a record's item, "k3f9…" (hash) for a file's */
   const char *kind, *title, *text, *context, *language;
   const char *metadata; /* JSON object text or NULL */
   magpie_locator locator;
@@ -51,7 +53,8 @@ typedef struct mgp_item {
   size_t thumb_size;
 } mgp_item;
 
-/* All between begin and commit is one transaction; nothing is seen by readers before. Needs the lock. */
+/* All between begin and commit is one transaction; nothing is seen by readers before. Needs the
+ * lock. */
 magpie_status mgp_store_begin(mgp_store *s, magpie_error *err);
 magpie_status mgp_store_source_add(mgp_store *s, mgp_source *source, magpie_error *err);
 magpie_status mgp_store_source_update(mgp_store *s, const mgp_source *source, magpie_error *err);
@@ -63,8 +66,8 @@ magpie_status mgp_store_failure_add(mgp_store *s, const char *path, const char *
                                     magpie_status code, const char *reason, magpie_error *err);
 magpie_status mgp_store_failure_clear(mgp_store *s, const char *path, magpie_error *err);
 
-/* Segments: sections of bytes, written to a new file now, named by the next commit. `space` must have
- * been declared. (segment_write.c) */
+/* Segments: sections of bytes, written to a new file now, named by the next commit. `space` must
+ * have been declared. (segment_write.c) */
 #define MGP_SECTION_IDS 1
 #define MGP_SECTION_VECTORS_F32 2
 #define MGP_SECTION_LENGTHS 3
@@ -81,7 +84,8 @@ magpie_status mgp_store_segment_add(mgp_store *s, const char *space, uint64_t co
 magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error *err);
 void mgp_store_rollback(mgp_store *s);
 
-/* ---- spaces ---------------------------------------------------------------------------------------- */
+/* ---- spaces
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct mgp_space {
   char name[64], pack[128], pack_hash[65], metric[16];
@@ -96,10 +100,11 @@ magpie_status mgp_store_setting_get(mgp_store *s, const char *name, char **out, 
 magpie_status mgp_store_setting_set(mgp_store *s, const char *name, const char *value,
                                     magpie_error *err);
 
-/* ---- reading (snapshot.c, catalog_read.c) ------------------------------------------------------------ */
+/* ---- reading (snapshot.c, catalog_read.c)
+ * ------------------------------------------------------------ */
 
-/* One generation, pinned: the segments of every space, mapped and checksummed on first open, and the
- * live items with kind. Shared by reader threads; destroyed by the last release. */
+/* One generation, pinned: the segments of every space, mapped and checksummed on first open, and
+ * the live items with kind. Shared by reader threads; destroyed by the last release. */
 typedef struct mgp_snapshot mgp_snapshot;
 magpie_status mgp_snapshot_get(mgp_store *s, mgp_snapshot **out, magpie_error *err);
 void mgp_snapshot_release(mgp_snapshot *snap);
@@ -140,12 +145,11 @@ magpie_status mgp_store_sources_by_hash(mgp_store *s, mgp_hash128 hash, mgp_aren
 magpie_status mgp_store_sources_below(mgp_store *s, const char *path,
                                       magpie_status (*fn)(void *context, const mgp_source *src),
                                       void *context, magpie_error *err);
-magpie_status mgp_store_failures(mgp_store *s,
-                                 magpie_status (*fn)(void *context, const char *path,
-                                                     const char *stage, int code,
-                                                     const char *reason, int64_t when_ms,
-                                                     int tries),
-                                 void *context, magpie_error *err);
+magpie_status
+mgp_store_failures(mgp_store *s,
+                   magpie_status (*fn)(void *context, const char *path, const char *stage, int code,
+                                       const char *reason, int64_t when_ms, int tries),
+                   void *context, magpie_error *err);
 /* Reads the thumbnail; NOT_FOUND. mgp_free. */
 magpie_status mgp_store_thumb_read(mgp_store *s, const char *id, void **bytes, size_t *size,
                                    magpie_error *err);

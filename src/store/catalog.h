@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalog: connections to catalog.sqlite, their cached statements, and the store that owns
+ * them. Schema: docs/format/catalog.md.
+ */
+#ifndef MGP_STORE_CATALOG_H
+#define MGP_STORE_CATALOG_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+#define CATALOG_APPLICATION_ID 0x4D475049 /* "MGPI" */
+#define CATALOG_FILE "catalog.sqlite"
+#define SEGMENTS_FOLDER "segments"
+#define THUMBS_FOLDER "thumbs"
+#define LOCK_FILE "lock"
+#define ITEM_NUMBER_MAX ((int64_t)1 << 32) /* a snapshot holds one byte for each number */
+#define KINDS_MAX 255
+
+/* X(NAME, SQL): prepared once for each connection that uses it. (statements.c) */
+typedef enum mgp_sql {
+  SQL_BEGIN,
+  SQL_COMMIT,
+  SQL_ROLLBACK,
+  SQL_READ_BEGIN,
+  SQL_HEAD_READ,
+  SQL_HEAD_WRITE,
+  SQL_HEAD_TOUCH,
+  SQL_SOURCE_ADD,
+  SQL_SOURCE_UPDATE,
+  SQL_SOURCE_REMOVE,
+  SQL_SOURCE_FIND,
+  SQL_SOURCE_RECORD,
+  SQL_SOURCE_HASH,
+  SQL_SOURCE_BELOW,
+  SQL_SOURCE_THUMBS,
+  SQL_SOURCE_ITEMS_REMOVE,
+  SQL_ITEM_ADD,
+  SQL_ITEM_REMOVE,
+  SQL_ITEM_GET,
+  SQL_ITEM_FIND,
+  SQL_ITEM_KINDS,
+  SQL_ITEM_THUMB,
+  SQL_THUMBS,
+  SQL_KINDS,
+  SQL_KIND_ADD,
+  SQL_KIND_COUNTS,
+  SQL_FAILURE_ADD,
+  SQL_FAILURE_CLEAR,
+  SQL_FAILURES,
+  SQL_SEGMENT_ADD,
+  SQL_SEGMENTS,
+  SQL_SPACE_ADD,
+  SQL_SPACE_GET,
+  SQL_SPACES,
+  SQL_SPACE_TOTALS,
+  SQL_SETTING_GET,
+  SQL_SETTING_SET,
+  SQL_TOTALS,
+  SQL_COUNT
+} mgp_sql;
+const char *mgp_catalog_sql(mgp_sql which);
+
+/* Used by one thread at a time. */
+typedef struct mgp_connection {
+  struct mgp_connection *next; /* in the pool of idle ones */
+  sqlite3 *db;
+  sqlite3_stmt *statements[SQL_COUNT];
+  bool is_immutable;               /* read-only media: SQLite takes no lock and reads no WAL */
+  int64_t seen_size, seen_time_ns; /* of an immutable catalog when it was opened */
+} mgp_connection;
+
+typedef struct mgp_head {
+  uint64_t generation;
+  int64_t next_source, next_item, next_segment;
+} mgp_head;
+
+/* Numbers in a growing array. */
+typedef struct mgp_numbers {
+  int64_t *items;
+  size_t count, capacity;
+} mgp_numbers;
+
+typedef struct mgp_kind {
+  int number; /* 1 .. KINDS_MAX */
+  char *name;
+  uint64_t count;
+} mgp_kind;
+
+struct mgp_store {
+  /* fixed after opening */
+  mgp_alloc *alloc;
+  char *path, *catalog_path;
+  bool read_only;
+
+  /* the writer's thread only */
+  mgp_connection *writer; /* NULL when read_only */
+  int lock_fd;            /* -1: not locked */
+  bool in_transaction;
+  bool is_spoilt;          /* a file of this transaction is not whole: it can only be rolled back */
+  mgp_head head;           /* as the transaction will write it */
+  mgp_numbers segments;    /* files written by this transaction */
+  mgp_numbers thumbs;      /* thumbnails written by this transaction */
+  mgp_numbers dead_thumbs; /* of items that this transaction removed */
+  mgp_kind *kinds;         /* of the transaction */
+  size_t kind_count, kind_capacity;
+
+  /* guarded by pool_lock */
+  pthread_mutex_t pool_lock;
+  mgp_connection *idle;
+  int idle_count;
+
+  /* guarded by snapshot_lock */
+  pthread_mutex_t snapshot_lock;
+  mgp_snapshot *snapshot; /* the newest, retained; NULL before the first */
+};
+
+/* ---- connections (catalog.c, catalog_pool.c) ----------------------------------------------------
+ */
+
+/* Opens the catalog for writing and creates it when it is new. */
+magpie_status mgp_catalog_open_writer(mgp_store *s, magpie_error *err);
+/* Creates the tables in one transaction; checks an old catalog's version. (schema.c) */
+magpie_status mgp_catalog_create(mgp_store *s, mgp_connection *c, magpie_error *err);
+magpie_status mgp_catalog_check(const mgp_store *s, mgp_connection *c, magpie_error *err);
+void mgp_catalog_close(mgp_store *s, mgp_connection *c);
+/* A connection for reading, of the pool or new. Give it back with _release in any case. */
+magpie_status mgp_catalog_acquire(mgp_store *s, mgp_connection **out, magpie_error *err);
+void mgp_catalog_release(mgp_store *s, mgp_connection *c);
+
+/* The status and the message for an SQLite code: CORRUPT, IO, LOCKED, NO_MEMORY ... */
+magpie_status mgp_catalog_fail(const mgp_store *s, sqlite3 *db, int code, const char *doing,
+                               magpie_error *err);
+/* The cached statement, reset and without bindings. */
+magpie_status mgp_catalog_statement(const mgp_store *s, mgp_connection *c, mgp_sql which,
+                                    sqlite3_stmt **out, magpie_error *err);
+/* One step. *row says if there is one; without, or on failure, the statement is reset. */
+magpie_status mgp_catalog_step(const mgp_store *s, mgp_connection *c, sqlite3_stmt *statement,
+                               bool *row, magpie_error *err);
+/* A statement without parameters and rows. */
+magpie_status mgp_catalog_run(const mgp_store *s, mgp_connection *c, mgp_sql which,
+                              magpie_error *err);
+magpie_status mgp_catalog_head(const mgp_store *s, mgp_connection *c, mgp_head *out,
+                               magpie_error *err);
+
+/* NULL binds NULL. The text or path lives until the statement is reset. */
+void mgp_bind_text(sqlite3_stmt *statement, int index, const char *text);
+void mgp_bind_path(sqlite3_stmt *statement, int index, const char *path);
+/* Copies a column into the arena; NULL stays NULL. *failed is set for want of memory. */
+char *mgp_column_text(sqlite3_stmt *statement, int column, mgp_arena *arena, bool *failed);
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+
+/* INVALID unless a transaction is open (needs_transaction) or at least the lock is held. */
+magpie_status mgp_store_writable(const mgp_store *s, bool needs_transaction, const char *doing,
+                                 magpie_error *err);
+/* Kinds are numbered as they come; the writer knows them for the length of a transaction. */
+void mgp_store_kinds_clear(mgp_store *s);
+magpie_status mgp_numbers_add(mgp_store *s, mgp_numbers *numbers, int64_t number,
+                              magpie_error *err);
+/* Deletes what no catalog names; thumbnails too if the last writer died. (sweep.c) */
+magpie_status mgp_store_sweep(mgp_store *s, bool was_unclean, magpie_error *err);
+
+/* ---- thumbnails (thumb_file.c) ------------------------------------------------------------------
+ */
+
+#define THUMB_NAME_SIZE 48
+void mgp_thumb_name(int64_t item, char out[THUMB_NAME_SIZE]); /* "thumbs/2a/42.jpg" */
+magpie_status mgp_thumb_write(mgp_store *s, int64_t item, const void *bytes, size_t size,
+                              magpie_error *err);
+void mgp_thumbs_remove(mgp_store *s, mgp_numbers *numbers); /* and empties the list */
+
+#endif

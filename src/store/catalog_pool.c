@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections to the catalog. The writer has one of its own. A reader borrows one of a pool for the
+ * time of one call, so that threads never wait for each other and a callback may read as well; the
+ * pool keeps the few that a busy moment needed.
+ *
+ * Read-only media: WAL needs a shared-memory file beside the catalog. Where none can be made, and
+ * no WAL holds newer pages, the catalog is opened as immutable (no locks at all). Such a connection
+ * is thrown away as soon as the catalog's size or time changes, since nothing else would tell it.
+ */
+#include "store/catalog.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define IDLE_MAX 16
+#define BUSY_MS 10000 /* readers wait only for a recovery, writers for another opener */
+
+void mgp_catalog_close(mgp_store *s, mgp_connection *c) {
+  if (!c) return;
+  for (int i = 0; i < SQL_COUNT; i++) sqlite3_finalize(c->statements[i]);
+  sqlite3_close(c->db);
+  mgp_free(s->alloc, c);
+}
+
+/* A file URI: SQLite takes the path as bytes, with '%', '?' and '#' as %XX. */
+static char *catalog_uri(const mgp_store *s, const char *options) {
+  mgp_buffer b;
+  mgp_buffer_init(&b, s->alloc);
+  /* A relative path has no place in "file://": it follows "file:" as it is. */
+  mgp_buffer_add_text(&b, s->catalog_path[0] == '/' ? "file://" : "file:");
+  for (const char *p = s->catalog_path; *p; p++) {
+    if (*p == '%' || *p == '?' || *p == '#') mgp_buffer_printf(&b, "%%%02X", (unsigned char)*p);
+    else mgp_buffer_add_char(&b, *p);
+  }
+  mgp_buffer_add_text(&b, options);
+  return mgp_buffer_take(&b);
+}
+
+static int set_up(sqlite3 *db) {
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_busy_timeout(db, BUSY_MS);
+  /* A catalog may come from anyone: its schema must not run anything. */
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  return sqlite3_exec(db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", NULL, NULL,
+                      NULL);
+}
+
+static magpie_status connect(mgp_store *s, int flags, const char *options, mgp_connection **out,
+                             magpie_error *err) {
+  mgp_connection *c = mgp_calloc(s->alloc, 1, sizeof *c);
+  char *uri = catalog_uri(s, options);
+  if (!c || !uri) {
+    mgp_free(s->alloc, c);
+    mgp_free(s->alloc, uri);
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", s->path);
+  }
+  int code = sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+  mgp_free(s->alloc, uri);
+  if (code == SQLITE_OK) code = set_up(c->db);
+  magpie_status status = MAGPIE_OK;
+  if (code != SQLITE_OK) {
+    status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
+    mgp_catalog_close(s, c);
+    c = NULL;
+  }
+  *out = c;
+  return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
+static void stat_catalog(const mgp_store *s, int64_t *size, int64_t *time_ns) {
+  struct stat st = {0};
+  *size = *time_ns = -1;
+  if (stat(s->catalog_path, &st) != 0) return;
+  *size = st.st_size;
+  *time_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+/* Pages that only the WAL holds would be missed by an immutable connection. */
+static bool wal_is_empty(const mgp_store *s) {
+  mgp_buffer b;
+  mgp_buffer_init(&b, s->alloc);
+  mgp_buffer_printf(&b, "%s-wal", s->catalog_path);
+  struct stat st = {0};
+  const bool is_empty = !b.failed && (stat(b.data, &st) != 0 || st.st_size == 0);
+  mgp_buffer_fini(&b);
+  return is_empty;
+}
+
+static magpie_status connect_immutable(mgp_store *s, mgp_connection **out, magpie_error *err) {
+  int64_t size = 0, time_ns = 0;
+  stat_catalog(s, &size, &time_ns);
+  MGP_FORWARD(connect(s, SQLITE_OPEN_READONLY, "?immutable=1", out, err));
+  (*out)->is_immutable = true;
+  (*out)->seen_size = size;
+  (*out)->seen_time_ns = time_ns;
+  return MAGPIE_OK;
+}
+
+/* SQLite opens lazily: only a first read tells whether the connection works. */
+static int first_read(mgp_connection *c) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(c->db, "PRAGMA user_version", -1, &statement, NULL);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  sqlite3_finalize(statement);
+  return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static magpie_status connect_reader(mgp_store *s, mgp_connection **out, magpie_error *err) {
+  mgp_connection *c = NULL;
+  MGP_FORWARD(connect(s, SQLITE_OPEN_READONLY, "", &c, err));
+  const int code = first_read(c);
+  if (code == SQLITE_OK) {
+    *out = c;
+    return MAGPIE_OK;
+  }
+  const int kind = code & 0xFF;
+  const bool cannot_share = kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY;
+  const bool may_freeze = cannot_share && access(s->path, W_OK) != 0 && wal_is_empty(s);
+  magpie_status status = MAGPIE_OK;
+  if (cannot_share && !may_freeze && access(s->path, W_OK) != 0)
+    status = mgp_fail(err, MAGPIE_IO,
+                      "%s cannot be read in a folder without write permission while its catalog "
+                      "has changes in %s-wal: copy the index to a folder of yours, or let its "
+                      "owner run `magpie status` once",
+                      s->path, CATALOG_FILE);
+  else if (!may_freeze) status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
+  mgp_catalog_close(s, c);
+  if (!may_freeze) return status;
+  MGP_FORWARD(connect_immutable(s, &c, err));
+  const int second = first_read(c);
+  if (second != SQLITE_OK) {
+    status = mgp_catalog_fail(s, c->db, second, "opening the index", err);
+    mgp_catalog_close(s, c);
+    return status;
+  }
+  *out = c;
+  return MAGPIE_OK;
+}
+
+static bool is_stale(const mgp_store *s, const mgp_connection *c) {
+  if (!c->is_immutable) return false;
+  int64_t size = 0, time_ns = 0;
+  stat_catalog(s, &size, &time_ns);
+  return size != c->seen_size || time_ns != c->seen_time_ns || !wal_is_empty(s);
+}
+
+magpie_status mgp_catalog_acquire(mgp_store *s, mgp_connection **out, magpie_error *err) {
+  pthread_mutex_lock(&s->pool_lock);
+  mgp_connection *c = s->idle;
+  if (c) {
+    s->idle = c->next;
+    s->idle_count--;
+  }
+  pthread_mutex_unlock(&s->pool_lock);
+  if (c && is_stale(s, c)) {
+    mgp_catalog_close(s, c);
+    c = NULL;
+  }
+  if (!c) return connect_reader(s, out, err);
+  c->next = NULL;
+  *out = c;
+  return MAGPIE_OK;
+}
+
+void mgp_catalog_release(mgp_store *s, mgp_connection *c) {
+  if (!c) return;
+  /* A statement that is still open would hold back the WAL's reset. */
+  for (int i = 0; i < SQL_COUNT; i++)
+    if (c->statements[i] && sqlite3_stmt_busy(c->statements[i])) sqlite3_reset(c->statements[i]);
+  if (!sqlite3_get_autocommit(c->db)) mgp_catalog_run(s, c, SQL_ROLLBACK, NULL);
+  pthread_mutex_lock(&s->pool_lock);
+  const bool keep = s->idle_count < IDLE_MAX;
+  if (keep) {
+    c->next = s->idle;
+    s->idle = c;
+    s->idle_count++;
+  }
+  pthread_mutex_unlock(&s->pool_lock);
+  if (!keep) mgp_catalog_close(s, c);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+
+static magpie_status configure_writer(mgp_store *s, mgp_connection *c, magpie_error *err) {
+  static const char settings[] = "PRAGMA synchronous = FULL;"
+                                 "PRAGMA foreign_keys = ON;"
+                                 "PRAGMA journal_size_limit = 67108864;"
+                                 "PRAGMA cache_size = -16384;"
+                                 "PRAGMA temp_store = MEMORY;";
+  const int code = sqlite3_exec(c->db, settings, NULL, NULL, NULL);
+  if (code != SQLITE_OK) return mgp_catalog_fail(s, c->db, code, "opening the index", err);
+  return MAGPIE_OK;
+}
+
+static magpie_status open_writer(mgp_store *s, mgp_connection *c, magpie_error *err) {
+  /* SQLite falls back to reading where it may not write. */
+  MGP_RETURN_IF(sqlite3_db_readonly(c->db, "main") == 1, err, MAGPIE_IO,
+                "%s cannot be written to: check the permissions of the folder and its files",
+                s->path);
+  magpie_error why = {0};
+  magpie_status status = mgp_catalog_check(s, c, &why);
+  if (status == MAGPIE_NOT_FOUND) {
+    /* Only our own new file becomes a WAL database; the mode is stored in it. */
+    const int code = sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    if (code != SQLITE_OK) return mgp_catalog_fail(s, c->db, code, "creating the catalog", err);
+    MGP_FORWARD(configure_writer(s, c, err));
+    MGP_FORWARD(mgp_catalog_create(s, c, err));
+    return mgp_catalog_check(s, c, err);
+  }
+  if (status != MAGPIE_OK) {
+    if (err) *err = why;
+    return status;
+  }
+  return configure_writer(s, c, err);
+}
+
+magpie_status mgp_catalog_open_writer(mgp_store *s, magpie_error *err) {
+  MGP_FORWARD(connect(s, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "", &s->writer, err));
+  const magpie_status status = open_writer(s, s->writer, err);
+  if (status != MAGPIE_OK) {
+    mgp_catalog_close(s, s->writer);
+    s->writer = NULL;
+  }
+  return status;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing a segment file: under a temporary name, fsynced, renamed. Its folder is fsynced once a
+ * commit (commit.c). Format: docs/format/segment.md.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "store/catalog.h"
+#include "store/segment.h"
+#include "store/store_io.h"
+
+void mgp_segment_name(int64_t number, char out[SEGMENT_NAME_SIZE]) {
+  snprintf(out, SEGMENT_NAME_SIZE, "%s/%012lld.seg", SEGMENTS_FOLDER, (long long)number);
+}
+
+/* Header and table as they lie in the file. */
+typedef struct segment_head {
+  mgp_segment_header header;
+  mgp_segment_entry entries[SEGMENT_SECTIONS_MAX];
+  size_t size;
+} segment_head;
+
+static magpie_status plan_head(const char *space, uint64_t count, const mgp_section *sections,
+                               size_t section_count, segment_head *out, magpie_error *err) {
+  MGP_RETURN_IF(section_count == 0 || section_count > SEGMENT_SECTIONS_MAX, err, MAGPIE_INVALID,
+                "a segment of %s has %zu sections; 1 to %d are possible", space, section_count,
+                SEGMENT_SECTIONS_MAX);
+  *out = (segment_head){0};
+  out->size = SEGMENT_HEADER_SIZE + section_count * SEGMENT_ENTRY_SIZE;
+  uint64_t at = mgp_segment_align(out->size);
+  for (size_t i = 0; i < section_count; i++) {
+    const uint64_t size = sections[i].size;
+    MGP_RETURN_IF(size > (UINT64_C(1) << 62) - at, err, MAGPIE_LIMIT,
+                  "a segment of %s has a section of %zu bytes", space, sections[i].size);
+    out->entries[i] =
+        (mgp_segment_entry){.kind = sections[i].kind,
+                            .offset = at,
+                            .size = size,
+                            .checksum = mgp_hash64(sections[i].data, sections[i].size)};
+    at = mgp_segment_align(at + size);
+  }
+  mgp_segment_header *h = &out->header;
+  memcpy(h->magic, SEGMENT_MAGIC, SEGMENT_MAGIC_SIZE);
+  h->format = SEGMENT_FORMAT;
+  h->section_count = (uint32_t)section_count;
+  h->file_size = at;
+  h->count = count;
+  h->space_hash = mgp_hash64(space, strlen(space));
+  snprintf(h->writer, sizeof h->writer, "%s", MGP_VERSION_TEXT);
+  h->checksum =
+      mgp_hash64((const char *)h + SEGMENT_CHECKED_FROM, out->size - SEGMENT_CHECKED_FROM);
+  return MAGPIE_OK;
+}
+
+static bool write_padding(int fd, uint64_t from, uint64_t to) {
+  static const char zeros[SEGMENT_ALIGN];
+  return mgp_store_write_all(fd, zeros, (size_t)(to - from));
+}
+
+static bool write_body(int fd, const segment_head *head, const mgp_section *sections) {
+  if (!mgp_store_write_all(fd, &head->header, head->size)) return false;
+  uint64_t at = head->size;
+  for (uint32_t i = 0; i < head->header.section_count; i++) {
+    if (!write_padding(fd, at, head->entries[i].offset)) return false;
+    if (!mgp_store_write_all(fd, sections[i].data, sections[i].size)) return false;
+    at = head->entries[i].offset + sections[i].size;
+  }
+  return write_padding(fd, at, head->header.file_size);
+}
+
+static magpie_status write_file(const char *path, const segment_head *head,
+                                const mgp_section *sections, magpie_error *err) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return mgp_fail_errno(err, errno, "creating %s", path);
+  int failed = 0;
+  if (!write_body(fd, head, sections)) failed = errno;
+  if (!failed && mgp_store_io_table()->sync(fd) != 0) failed = errno;
+  if (close(fd) != 0 && !failed) failed = errno;
+  if (failed) return mgp_fail_errno(err, failed, "writing %s", path);
+  return MAGPIE_OK;
+}
+
+static magpie_status write_and_rename(mgp_store *s, const char *path, const segment_head *head,
+                                      const mgp_section *sections, magpie_error *err) {
+  mgp_buffer temporary;
+  mgp_buffer_init(&temporary, s->alloc);
+  mgp_buffer_printf(&temporary, "%s.tmp", path);
+  magpie_status status = temporary.failed
+                             ? mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write %s", path)
+                             : write_file(temporary.data, head, sections, err);
+  if (status == MAGPIE_OK && mgp_store_io_table()->rename(temporary.data, path) != 0)
+    status = mgp_fail_errno(err, errno, "renaming %s", temporary.data);
+  if (status != MAGPIE_OK && temporary.data) unlink(temporary.data);
+  mgp_buffer_fini(&temporary);
+  return status;
+}
+
+static magpie_status add_row(mgp_store *s, int64_t number, const char *space,
+                             const mgp_segment_header *header, magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_SEGMENT_ADD, &statement, err));
+  sqlite3_bind_int64(statement, 1, number);
+  mgp_bind_text(statement, 2, space);
+  sqlite3_bind_int64(statement, 3, (int64_t)header->count);
+  sqlite3_bind_int64(statement, 4, (int64_t)header->file_size);
+  sqlite3_bind_int64(statement, 5, (int64_t)header->checksum);
+  sqlite3_bind_int64(statement, 6, (int64_t)s->head.generation + 1);
+  const magpie_status status = mgp_catalog_step(s, s->writer, statement, NULL, err);
+  MGP_RETURN_IF(status == MAGPIE_INVALID, err, status,
+                "the space %s was not declared before its segment was added to %s", space, s->path);
+  return status;
+}
+
+magpie_status mgp_store_segment_add(mgp_store *s, const char *space, uint64_t count,
+                                    const mgp_section *sections, size_t section_count,
+                                    magpie_error *err) {
+  MGP_FORWARD(mgp_store_writable(s, true, "adding a segment", err));
+  segment_head head;
+  MGP_FORWARD(plan_head(space, count, sections, section_count, &head, err));
+  const int64_t number = s->head.next_segment;
+  /* The row first: it is cheap, and refuses a space that nobody declared. */
+  MGP_FORWARD(add_row(s, number, space, &head.header, err));
+  MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
+  s->head.next_segment++;
+  char name[SEGMENT_NAME_SIZE];
+  mgp_segment_name(number, name);
+  char *path = mgp_path_join(s->alloc, s->path, name);
+  MGP_RETURN_IF(!path, err, MAGPIE_NO_MEMORY, "no memory to write to %s", s->path);
+  const magpie_status status = write_and_rename(s, path, &head, sections, err);
+  mgp_free(s->alloc, path);
+  if (status != MAGPIE_OK) s->is_spoilt = true;
+  return status;
+}
