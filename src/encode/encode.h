@@ -65,8 +65,8 @@ typedef struct mgp_text_source {
   const char *identity; /* pack name and hash: label vectors are cached under it */
 } mgp_text_source;
 
-/* Opens a pack. `text` may be NULL for packs without a bridge. Thread-safe afterwards: any thread may
- * encode. Weight files are checked by size at open, by sha256 in mgp_pack_verify. */
+/* Opens a pack. `text` may be NULL for packs without a bridge. Thread-safe afterwards: any thread
+ * may encode. Weight files are checked by size at open, by sha256 in mgp_pack_verify. */
 magpie_status mgp_encoder_open(mgp_alloc *a, const char *pack_path, const char *name,
                                const mgp_text_source *text, mgp_encoder **out, magpie_error *err);
 void mgp_encoder_close(mgp_encoder *e);
@@ -75,6 +75,11 @@ const char *mgp_encoder_name(const mgp_encoder *e);
 const char *mgp_encoder_hash(const mgp_encoder *e);
 size_t mgp_encoder_space_count(const mgp_encoder *e);
 const mgp_space_info *mgp_encoder_space(const mgp_encoder *e, size_t index);
+
+/* Makes the sessions for these inputs (mgp_input bits) now. Picture and sound models are otherwise
+ * opened by their first use; a long run calls this first, so that a broken model is one error before
+ * the run and not one for each file. Inputs that the pack does not take are ignored. */
+magpie_status mgp_encoder_warm(mgp_encoder *e, unsigned inputs, magpie_error *err);
 
 /* Documents: one batch, padded to its longest, as given (the caller sorts by length).
  * out: count x dim of space 0, row-major. */
@@ -95,7 +100,8 @@ magpie_status mgp_encoder_sound(mgp_encoder *e, const float *pcm, size_t count, 
 magpie_status mgp_encoder_query_text(mgp_encoder *e, size_t index, const char *text, float *out,
                                      magpie_error *err);
 
-/* ---- preprocessing, exposed for tests and for packs ------------------------------------------- */
+/* ---- preprocessing, exposed for tests and for packs -------------------------------------------
+ */
 
 /* Pillow's antialiased BICUBIC (a = -0.5) on 8-bit RGB: short side to `resize`, centre crop `crop`,
  * (x / scale - mean[c]) / std[c], planar CHW. out: 3 * crop * crop floats. (image_prepare.c) */
@@ -109,10 +115,11 @@ magpie_status mgp_image_prepare(mgp_alloc *a, const mgp_image_recipe *recipe,
                                 magpie_error *err);
 /* YAMNet's front end (shared/models.md 5b): 25 ms periodic Hann, 10 ms hop, FFT 512, 64 mel bands
  * 125-7500 Hz, ln(x + 0.001). *frames x 64 floats, yours to mgp_free. (log_mel.c) */
-magpie_status mgp_log_mel(mgp_alloc *a, const float *pcm, size_t count, float **out,
-                          size_t *frames, magpie_error *err);
+magpie_status mgp_log_mel(mgp_alloc *a, const float *pcm, size_t count, float **out, size_t *frames,
+                          magpie_error *err);
 
-/* ---- the catalogue and pull (catalogue.c, pull.c) ---------------------------------------------- */
+/* ---- the catalogue and pull (catalogue.c, pull.c) ----------------------------------------------
+ */
 
 /* packs/catalogue.json, built in: what can be fetched and from where. Borrowed. */
 magpie_status mgp_catalogue_get(const json_t **out, magpie_error *err);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One ONNX model behind ONNX Runtime. Every name and shape that pack.json claims is compared with
+ * the model when it is opened, so that a wrong file is one clear message and not a crash later.
+ * Threads: a session runs on the caller's thread (callers are parallel over batches); Run is
+ * thread-safe, the rest of the struct is constant after open.
+ * Memory: the runtime's arena is off. It never gives back what the largest batch took, and with the
+ * small batches of MGP_BATCH_TOKENS it gains no speed (figures in README.md).
+ */
+#include "encode/model_session.h"
+
+typedef struct port {
+  char *name;
+  unsigned type;
+  size_t rank;
+  int64_t shape[MGP_MODEL_RANK]; /* -1: free */
+} port;
+
+typedef struct port_list {
+  port ports[MGP_MODEL_PORTS];
+  size_t count;
+} port_list;
+
+struct mgp_model {
+  mgp_alloc *alloc;
+  const mgp_runtime *runtime;
+  OrtSession *session;
+  char *pack, *file; /* for messages */
+  port_list inputs, outputs;
+};
+
+/* ---- open -------------------------------------------------------------------------------- */
+
+/* Type and shape of one input or output; things that are no tensors keep type 0. */
+static magpie_status read_type(const mgp_model *m, OrtTypeInfo *info, port *p, magpie_error *err) {
+  const mgp_ort *ort = &m->runtime->ort;
+  const OrtTensorTypeAndShapeInfo *tensor = NULL;
+  OrtStatus *bad = ort->CastTypeInfoToTensorInfo(info, &tensor);
+  if (!bad && tensor) bad = ort->GetTensorElementType(tensor, &p->type);
+  if (!bad && tensor) bad = ort->GetDimensionsCount(tensor, &p->rank);
+  if (p->rank > MGP_MODEL_RANK) p->rank = MGP_MODEL_RANK;
+  if (!bad && tensor) bad = ort->GetDimensions(tensor, p->shape, p->rank);
+  return mgp_runtime_check(m->runtime, bad, err, "pack %s, %s: cannot read the type of %s", m->pack,
+                           m->file, p->name);
+}
+
+static magpie_status read_port(const mgp_model *m, bool is_input, size_t index, port *p,
+                               magpie_error *err) {
+  const mgp_runtime *r = m->runtime;
+  char *name = NULL;
+  OrtStatus *bad = is_input ? r->ort.SessionGetInputName(m->session, index, r->allocator, &name)
+                            : r->ort.SessionGetOutputName(m->session, index, r->allocator, &name);
+  MGP_FORWARD(mgp_runtime_check(r, bad, err, "pack %s, %s: cannot list names", m->pack, m->file));
+  p->name = mgp_strdup(m->alloc, name);
+  bad = r->ort.AllocatorFree(r->allocator, name);
+  if (bad) r->ort.ReleaseStatus(bad);
+  MGP_RETURN_IF(!p->name, err, MAGPIE_NO_MEMORY, "no memory to open %s", m->file);
+  OrtTypeInfo *info = NULL;
+  bad = is_input ? r->ort.SessionGetInputTypeInfo(m->session, index, &info)
+                 : r->ort.SessionGetOutputTypeInfo(m->session, index, &info);
+  MGP_FORWARD(mgp_runtime_check(r, bad, err, "pack %s, %s: cannot read types", m->pack, m->file));
+  const magpie_status status = read_type(m, info, p, err);
+  r->ort.ReleaseTypeInfo(info);
+  return status;
+}
+
+static magpie_status read_ports(mgp_model *m, bool is_input, port_list *list, magpie_error *err) {
+  const mgp_ort *ort = &m->runtime->ort;
+  size_t count = 0;
+  OrtStatus *bad = is_input ? ort->SessionGetInputCount(m->session, &count)
+                            : ort->SessionGetOutputCount(m->session, &count);
+  MGP_FORWARD(
+      mgp_runtime_check(m->runtime, bad, err, "pack %s, %s: cannot count", m->pack, m->file));
+  MGP_RETURN_IF(count > MGP_MODEL_PORTS && is_input, err, MAGPIE_MODEL,
+                "pack %s, %s: the model has %zu inputs, at most %d are supported", m->pack, m->file,
+                count, MGP_MODEL_PORTS);
+  /* Exports may list many more outputs (every layer); the first ones are those of interest. */
+  for (size_t i = 0; i < count && i < MGP_MODEL_PORTS; i++) {
+    list->count = i + 1;
+    MGP_FORWARD(read_port(m, is_input, i, &list->ports[i], err));
+  }
+  return MAGPIE_OK;
+}
+
+static magpie_status create_session(mgp_model *m, const char *path, magpie_error *err) {
+  const mgp_ort *ort = &m->runtime->ort;
+  OrtSessionOptions *options = NULL;
+  OrtStatus *bad = ort->CreateSessionOptions(&options);
+  if (!bad) bad = ort->SetIntraOpNumThreads(options, 1);
+  if (!bad) bad = ort->SetInterOpNumThreads(options, 1);
+  if (!bad) bad = ort->SetSessionGraphOptimizationLevel(options, MGP_ORT_OPTIMISE_ALL);
+  if (!bad) bad = ort->DisableCpuMemArena(options);
+  if (!bad) bad = ort->DisableMemPattern(options);
+  if (!bad) bad = ort->CreateSession(m->runtime->env, path, options, &m->session);
+  if (options) ort->ReleaseSessionOptions(options);
+  return mgp_runtime_check(m->runtime, bad, err,
+                           "pack %s: %s is not a usable ONNX model (`magpie models verify %s` "
+                           "checks the file)",
+                           m->pack, m->file, m->pack);
+}
+
+magpie_status mgp_model_open(mgp_alloc *a, const mgp_runtime *runtime, const char *pack,
+                             const char *path, mgp_model **out, magpie_error *err) {
+  mgp_model *m = mgp_calloc(a, 1, sizeof *m);
+  MGP_RETURN_IF(!m, err, MAGPIE_NO_MEMORY, "no memory to open %s", path);
+  m->alloc = a;
+  m->runtime = runtime;
+  m->pack = mgp_strdup(a, pack);
+  m->file = mgp_strdup(a, mgp_path_name(path));
+  magpie_status status = MAGPIE_OK;
+  if (!m->pack || !m->file) MGP_TRY(mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", path));
+  MGP_TRY(create_session(m, path, err));
+  MGP_TRY(read_ports(m, true, &m->inputs, err));
+  MGP_TRY(read_ports(m, false, &m->outputs, err));
+  *out = m;
+  m = NULL;
+done:
+  mgp_model_close(m);
+  return status;
+}
+
+void mgp_model_close(mgp_model *m) {
+  if (!m) return;
+  if (m->session) m->runtime->ort.ReleaseSession(m->session);
+  for (size_t i = 0; i < m->inputs.count; i++) mgp_free(m->alloc, m->inputs.ports[i].name);
+  for (size_t i = 0; i < m->outputs.count; i++) mgp_free(m->alloc, m->outputs.ports[i].name);
+  mgp_free(m->alloc, m->pack);
+  mgp_free(m->alloc, m->file);
+  mgp_free(m->alloc, m);
+}
+
+/* ---- checks ------------------------------------------------------------------------------ */
+
+static const port *find_port(const port_list *list, const char *name) {
+  for (size_t i = 0; i < list->count; i++)
+    if (mgp_text_equal(list->ports[i].name, name)) return &list->ports[i];
+  return NULL;
+}
+
+/* "input_ids, attention_mask" into `out`. */
+static void list_names(const port_list *list, char *out, size_t size) {
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t i = 0; i < list->count && used < size; i++) {
+    const int n = snprintf(out + used, size - used, "%s%s", i ? ", " : "", list->ports[i].name);
+    if (n > 0) used += (size_t)n;
+  }
+}
+
+static magpie_status fail_missing(const mgp_model *m, const char *what, const port_list *list,
+                                  const char *name, magpie_error *err) {
+  char names[256];
+  list_names(list, names, sizeof names);
+  return mgp_fail(err, MAGPIE_MODEL,
+                  "pack %s: pack.json names the %s \"%s\", but %s has the %ss %s", m->pack, what,
+                  name, m->file, what, names);
+}
+
+magpie_status mgp_model_input(const mgp_model *m, const char *name, unsigned *type,
+                              magpie_error *err) {
+  const port *p = find_port(&m->inputs, name);
+  if (!p) return fail_missing(m, "input", &m->inputs, name, err);
+  MGP_RETURN_IF(p->type != MGP_ORT_INT64 && p->type != MGP_ORT_INT32 && p->type != MGP_ORT_FLOAT,
+                err, MAGPIE_MODEL,
+                "pack %s: the input \"%s\" of %s has element type %u; float (1), int32 (6) and "
+                "int64 (7) are supported: use an export with float inputs",
+                m->pack, name, m->file, p->type);
+  *type = p->type;
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_model_inputs_check(const mgp_model *m, const char *const *names, size_t count,
+                                     magpie_error *err) {
+  for (size_t i = 0; i < m->inputs.count; i++) {
+    bool is_named = false;
+    for (size_t j = 0; j < count; j++)
+      is_named = is_named || mgp_text_equal(names[j], m->inputs.ports[i].name);
+    MGP_RETURN_IF(!is_named, err, MAGPIE_MODEL,
+                  "pack %s: %s needs the input \"%s\", which pack.json does not name", m->pack,
+                  m->file, m->inputs.ports[i].name);
+  }
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_model_output_check(const mgp_model *m, const char *name, size_t dim,
+                                     magpie_error *err) {
+  const port *p = find_port(&m->outputs, name);
+  if (!p) return fail_missing(m, "output", &m->outputs, name, err);
+  MGP_RETURN_IF(p->type != MGP_ORT_FLOAT, err, MAGPIE_MODEL,
+                "pack %s: the output \"%s\" of %s has element type %u, expected float (1)", m->pack,
+                name, m->file, p->type);
+  const int64_t last = p->rank > 0 ? p->shape[p->rank - 1] : 0;
+  MGP_RETURN_IF(last >= 0 && (uint64_t)last != dim, err, MAGPIE_MODEL,
+                "pack %s: pack.json expects %zu values in the output \"%s\", but %s gives %lld",
+                m->pack, dim, name, m->file, (long long)last);
+  return MAGPIE_OK;
+}
+
+/* ---- run --------------------------------------------------------------------------------- */
+
+static size_t element_size(unsigned type) {
+  return type == MGP_ORT_INT64 ? 8 : 4;
+}
+
+static OrtStatus *wrap_input(const mgp_model *m, const mgp_tensor *t, OrtValue **out) {
+  size_t count = 1;
+  for (size_t i = 0; i < t->rank; i++) count *= (size_t)t->shape[i];
+  return m->runtime->ort.CreateTensorWithDataAsOrtValue(
+      m->runtime->memory, t->data, count * element_size(t->type), t->shape, t->rank, t->type, out);
+}
+
+static OrtStatus *read_output(const mgp_model *m, mgp_model_output *o, unsigned *type) {
+  const mgp_ort *ort = &m->runtime->ort;
+  OrtTensorTypeAndShapeInfo *info = NULL;
+  OrtStatus *bad = ort->GetTensorTypeAndShape(o->value, &info);
+  if (!bad) bad = ort->GetTensorElementType(info, type);
+  if (!bad) bad = ort->GetDimensionsCount(info, &o->rank);
+  if (o->rank > MGP_MODEL_RANK) o->rank = MGP_MODEL_RANK;
+  if (!bad) bad = ort->GetDimensions(info, o->shape, o->rank);
+  void *data = NULL;
+  if (!bad) bad = ort->GetTensorMutableData(o->value, &data);
+  if (info) ort->ReleaseTensorTypeAndShapeInfo(info);
+  o->data = data;
+  o->count = 1;
+  for (size_t i = 0; i < o->rank; i++) o->count *= o->shape[i] > 0 ? (size_t)o->shape[i] : 0;
+  return bad;
+}
+
+magpie_status mgp_model_run(const mgp_model *m, const mgp_tensor *inputs, size_t input_count,
+                            const char *const *output_names, size_t output_count,
+                            mgp_model_output *outs, magpie_error *err) {
+  MGP_RETURN_IF(input_count > MGP_MODEL_PORTS || output_count > MGP_MODEL_PORTS, err,
+                MAGPIE_INTERNAL, "%zu inputs and %zu outputs", input_count, output_count);
+  const mgp_ort *ort = &m->runtime->ort;
+  const char *names[MGP_MODEL_PORTS];
+  OrtValue *values[MGP_MODEL_PORTS] = {0}, *results[MGP_MODEL_PORTS] = {0};
+  memset(outs, 0, output_count * sizeof *outs);
+  OrtStatus *bad = NULL;
+  for (size_t i = 0; i < input_count && !bad; i++) {
+    names[i] = inputs[i].name;
+    bad = wrap_input(m, &inputs[i], &values[i]);
+  }
+  if (!bad)
+    bad = ort->Run(m->session, NULL, names, (const OrtValue *const *)values, input_count,
+                   output_names, output_count, results);
+  unsigned wrong_type = 0;
+  for (size_t i = 0; i < output_count; i++) {
+    unsigned type = MGP_ORT_FLOAT;
+    outs[i].value = results[i];
+    if (!bad) bad = read_output(m, &outs[i], &type);
+    if (type != MGP_ORT_FLOAT) wrong_type = type;
+  }
+  for (size_t i = 0; i < input_count; i++)
+    if (values[i]) ort->ReleaseValue(values[i]);
+  magpie_status status =
+      mgp_runtime_check(m->runtime, bad, err, "pack %s: running %s failed", m->pack, m->file);
+  if (status == MAGPIE_OK && wrong_type)
+    status = mgp_fail(err, MAGPIE_MODEL, "pack %s: %s gave element type %u, expected float (1)",
+                      m->pack, m->file, wrong_type);
+  if (status != MAGPIE_OK) mgp_model_release(m, outs, output_count);
+  return status;
+}
+
+void mgp_model_release(const mgp_model *m, mgp_model_output *outs, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (outs[i].value) m->runtime->ort.ReleaseValue(outs[i].value);
+    outs[i] = (mgp_model_output){0};
+  }
+}
