@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The counted allocator, arenas and growing strings.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+
+static void allocator_over_its_ceiling_gives_null_and_keeps_its_count(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(4096);
+  void *small = mgp_malloc(a, 1000);
+  assert_non_null(small);
+  const uint64_t used = mgp_alloc_used(a);
+  assert_null(mgp_malloc(a, 4000));
+  assert_int_equal(mgp_alloc_used(a), used);
+  assert_null(mgp_realloc(a, small, 8000));
+  memset(small, 1, 1000); /* still ours */
+  mgp_free(a, small);
+  assert_int_equal(mgp_alloc_used(a), 0);
+  assert_true(mgp_alloc_peak(a) >= 1000 && mgp_alloc_peak(a) <= 4096);
+  mgp_alloc_destroy(a);
+}
+
+static void allocator_refuses_sizes_that_overflow(void **state) {
+  (void)state;
+  assert_null(mgp_malloc(NULL, SIZE_MAX));
+  assert_null(mgp_calloc(NULL, SIZE_MAX / 2, 4));
+  void *block = mgp_malloc(NULL, 0);
+  assert_non_null(block);
+  mgp_free(NULL, block);
+  mgp_free(NULL, NULL);
+}
+
+static void realloc_keeps_content_and_count(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(0);
+  char *p = mgp_malloc(a, 10);
+  memcpy(p, "123456789", 10);
+  p = mgp_realloc(a, p, 100000);
+  assert_string_equal(p, "123456789");
+  p = mgp_realloc(a, p, 4);
+  assert_memory_equal(p, "1234", 4);
+  assert_true(mgp_alloc_used(a) < 64);
+  mgp_free(a, p);
+  assert_int_equal(mgp_alloc_used(a), 0);
+  mgp_alloc_destroy(a);
+}
+
+/* Each allocation fails once in turn; nothing leaks and the failure is seen. */
+static void every_nth_allocation_may_fail(void **state) {
+  (void)state;
+  for (uint64_t n = 1;; n++) {
+    mgp_alloc *a = mgp_alloc_create(0);
+    mgp_alloc_fail_at(a, n);
+    mgp_arena *arena = mgp_arena_create(a);
+    mgp_buffer b;
+    mgp_buffer_init(&b, a);
+    bool failed = arena == NULL;
+    for (int i = 0; i < 200 && !failed; i++) {
+      mgp_buffer_printf(&b, "line %d\n", i);
+      failed = mgp_arena_alloc(arena, 1000) == NULL;
+    }
+    failed = failed || b.failed;
+    char *text = mgp_buffer_take(&b);
+    if (text && !failed) assert_true(mgp_text_starts(text, "line 0\nline 1\n"));
+    mgp_free(a, text);
+    mgp_arena_destroy(arena);
+    assert_int_equal(mgp_alloc_used(a), 0);
+    mgp_alloc_destroy(a);
+    if (!failed) {
+      assert_true(n > 5);
+      return;
+    }
+  }
+}
+
+static void arena_blocks_are_aligned_and_survive_growth(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(0);
+  mgp_arena *arena = mgp_arena_create(a);
+  char *first = mgp_arena_printf(arena, "%s-%d", "magpie", 7);
+  for (size_t i = 1; i < 3000; i++) {
+    char *p = mgp_arena_alloc(arena, i);
+    assert_int_equal((uintptr_t)p % 16, 0);
+    memset(p, 0xEE, i);
+  }
+  assert_string_equal(first, "magpie-7");
+  const int *zeros = mgp_arena_calloc(arena, 100, sizeof(int));
+  for (int i = 0; i < 100; i++) assert_int_equal(zeros[i], 0);
+  const uint64_t full = mgp_alloc_used(a);
+  mgp_arena_reset(arena);
+  assert_true(mgp_alloc_used(a) < full / 4);
+  mgp_arena_destroy(arena);
+  assert_int_equal(mgp_alloc_used(a), 0);
+  mgp_alloc_destroy(a);
+}
+
+static void grow_keeps_the_array_when_it_fails(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(1000);
+  int *items = NULL;
+  size_t capacity = 0;
+  assert_true(MGP_GROW(a, items, capacity, 10));
+  items[9] = 42;
+  const size_t before = capacity;
+  assert_false(MGP_GROW(a, items, capacity, 100000));
+  assert_false(MGP_GROW(a, items, capacity, SIZE_MAX));
+  assert_int_equal(capacity, before);
+  assert_int_equal(items[9], 42);
+  mgp_free(a, items);
+  mgp_alloc_destroy(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(allocator_over_its_ceiling_gives_null_and_keeps_its_count),
+      cmocka_unit_test(allocator_refuses_sizes_that_overflow),
+      cmocka_unit_test(realloc_keeps_content_and_count),
+      cmocka_unit_test(every_nth_allocation_may_fail),
+      cmocka_unit_test(arena_blocks_are_aligned_and_survive_growth),
+      cmocka_unit_test(grow_keeps_the_array_when_it_fails),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
