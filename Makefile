@@ -47,7 +47,8 @@ unit: build
 
 .PHONY: test
 test: unit ## unit tests, then the whole command, references and quality floors
-	@$(QUIET_NINJA) -C $(BUILD) $$(tools/test_programs.sh $(BUILD))
+	@$(QUIET_NINJA) -C $(BUILD) $$(ninja -C $(BUILD) -t targets all | \
+	  sed -n 's/^\([a-z0-9_]*_tool\): C_EXE.*/\1/p')
 	@test -x $(PYTHON) || { echo "make test needs .deps/venv: run make setup"; exit 1; }
 	@$(PYTEST) tests </dev/null
 

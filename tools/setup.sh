@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes a bare Debian 12 able to build, test and run magpie: Debian packages, a Python environment in
-# .deps/venv, ONNX Runtime and the model packs in .deps/packs. Silent and quick when nothing is to
-# do. What was downloaded is kept in ~/.cache/magpie by checksum, so a second clone is fast.
+# Makes a bare Debian 12 able to build, test and run magpie: Debian packages, a Python environment
+# in .deps/venv, ONNX Runtime and the model packs in .deps/packs. Silent and quick when nothing is
+# to do. What was downloaded is kept in ~/.cache/magpie by checksum: a second clone is fast.
 #
 #   tools/setup.sh          do what is missing, try again what failed last time
 #   tools/setup.sh --quick  the same, but do not try again (what the Makefile calls)
@@ -55,8 +55,8 @@ install_packages() {
   # another source on the machine may be unreachable: only the installation decides
   apt update >>"$log" 2>&1 || say "apt-get update complained (see $log); going on"
   # shellcheck disable=SC2086  # a list of names
-  apt install --assume-no --no-install-recommends $missing 2>/dev/null |
-    sed -n -e 's/^Need to get/setup: apt will fetch/p' -e 's/^After this operation/setup: then/p' || true
+  apt install --assume-no --no-install-recommends $missing 2>/dev/null | sed -n \
+    -e 's/^Need to get/setup: apt will fetch/p' -e 's/^After this/setup: after this/p' || true
   # shellcheck disable=SC2086
   if ! apt install -y --no-install-recommends $missing >>"$log" 2>&1; then
     tail -5 "$log"

@@ -2,8 +2,8 @@
 """convert.py SOURCES OUT: the Q4_0 weights of e5-small-q4.bin become encoder.onnx (int8).
 
 Only the twelve transformer layers are written: the runtime feeds rows of the word table, which it
-reads from the mapped .bin, so that the 46 MB table exists once. The graph is BERT's (Devlin et al.
-2018, section 3.1) with erf GELU; MatMul weights are quantised per channel, activations at run time."""
+reads from the mapped .bin, so that the table exists once. The graph is BERT's (Devlin et al. 2018,
+section 3.1) with erf GELU; MatMul weights are quantised per channel, activations at run time."""
 import os
 import struct
 import sys

@@ -4,7 +4,7 @@
 As packed, the model takes one uint8 patch and hides its embedding. Here the quantiser nodes are
 dropped, the batch is free, and the 1024 pooled features are an output. Weights stay int8 with a
 scale: they lie on that grid in the package, so nothing is lost; the runtime unfolds them at load.
-YAMNet: Plakal and Ellis, Google, Apache-2.0; the layers are those of Howard et al. 2017 (MobileNet)."""
+YAMNet: Plakal and Ellis, Google, Apache-2.0; its layers are MobileNet's (Howard et al. 2017)."""
 import sys
 import zipfile
 from pathlib import Path
