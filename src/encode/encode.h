@@ -81,6 +81,10 @@ const mgp_space_info *mgp_encoder_space(const mgp_encoder *e, size_t index);
  * the run and not one for each file. Inputs that the pack does not take are ignored. */
 magpie_status mgp_encoder_warm(mgp_encoder *e, unsigned inputs, magpie_error *err);
 
+/* How much one batch holds at most: texts, and texts x longest (padded tokens). Larger batches are no
+ * faster on one thread and cost memory (bench/results/encode.csv). */
+#define MGP_BATCH_TEXTS 32
+#define MGP_BATCH_TOKENS 4096
 /* Documents: one batch, padded to its longest, as given (the caller sorts by length).
  * out: count x dim of space 0, row-major. */
 magpie_status mgp_encoder_documents(mgp_encoder *e, const char *const *texts, size_t count,
