@@ -155,9 +155,9 @@ static bool read_names(table *t, magpie_error *err, magpie_status *status) {
   return true;
 }
 
-static const char *column_name(const table *t, size_t column, char spare[24]) {
+static const char *column_name(const table *t, size_t column, char spare[32]) {
   if (column < t->name_count && t->names[column]) return t->names[column];
-  snprintf(spare, 24, "column %zu", column + 1);
+  snprintf(spare, 32, "column %zu", column + 1);
   return spare;
 }
 
@@ -175,7 +175,7 @@ static magpie_status emit_row(table *t, int64_t first_line, magpie_error *err) {
   mgp_buffer text;
   mgp_buffer_init(&text, t->job->alloc);
   json_t *metadata = json_object();
-  char spare[24];
+  char spare[32];
   for (size_t i = 0; i < t->count; i++) {
     char *value =
         mgp_clean_text(t->job->alloc, cell(t, i), strlen(cell(t, i)), t->job->limits->max_line);
