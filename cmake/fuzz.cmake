@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# fuzz/fuzz_NAME.c: one libFuzzer program each. A line "// links: mgp_text mgp_media" in the file
-# names the modules it needs. Needs clang; MAGPIE_SANITIZE gives the sanitizers.
+# fuzz/fuzz_NAME.c: one libFuzzer program each, linked with the modules whose headers it includes and
+# with those a line "links: mgp_text" in it names. Needs clang; MAGPIE_SANITIZE gives the sanitizers.
 if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
   message(FATAL_ERROR "MAGPIE_FUZZ needs clang: CC=clang-14 CXX=clang++-14 (make fuzz-smoke)")
 endif()
@@ -12,9 +12,13 @@ add_custom_target(fuzz_targets)
 file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/fuzz_*.c)
 foreach(source ${FUZZ_SOURCES})
   get_filename_component(target ${source} NAME_WE)
-  file(STRINGS ${source} links REGEX "^// links:")
-  string(REGEX REPLACE "^// links: *" "" links "${links}")
-  separate_arguments(links)
+  set(links "")
+  foreach(module ${MGP_MODULES})
+    file(STRINGS ${source} uses REGEX "^#include \"${module}/|links:.*mgp_${module}")
+    if(uses)
+      list(APPEND links mgp_${module})
+    endif()
+  endforeach()
   add_executable(${target} EXCLUDE_FROM_ALL ${source})
   target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
