@@ -5,6 +5,7 @@
  * bytes, the postings last. Odd: edits (section u8, offset u16, byte u8) of a sound segment, which
  * reach deeper than bytes made of nothing. Each section lies in a block of its exact size.
  */
+// links: mgp_index
 #include <stdlib.h>
 
 #include "index/index.h"
