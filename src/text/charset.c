@@ -231,7 +231,7 @@ static const char *decode_other(sink *s, const unsigned char *in, size_t size, c
   if (hint && *hint && decode_named(s, in, size, hint)) {
     UErrorCode status = U_ZERO_ERROR;
     const char *name = ucnv_getStandardName(hint, "MIME", &status);
-    if (!name) name = ucnv_getAlias(hint, 0, &status);
+    if (!name) name = ucnv_getStandardName(hint, "IANA", &status);
     return name ? name : "other";
   }
   decode_cp1252(s, in, size);

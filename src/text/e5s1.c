@@ -128,11 +128,13 @@ static magpie_status read_mappings(mgp_tokenizer *t, reader *r, const char *file
     const uint32_t code = (uint32_t)take_number(&in, 4), n = (uint32_t)take_number(&in, 1);
     if (in.failed || code >= CODES_MAX || (i > 0 && code <= m->mappings[i - 1].code))
       return damaged(err, file, &in, "normalisation table");
+    const unsigned char *codes = take(&in, (uint64_t)n * 4);
+    if (!codes) return damaged(err, file, &in, "normalisation table");
     m->mappings[i] = (mapping){code, outputs, n};
-    for (uint32_t k = 0; k < n; k++) m->outputs[outputs++] = (uint32_t)take_number(&in, 4);
-    for (uint32_t k = outputs - n; !in.failed && k < outputs; k++)
-      if (m->outputs[k] >= CODES_MAX) return damaged(err, file, &in, "normalisation table");
-    if (in.failed) return damaged(err, file, &in, "normalisation table");
+    for (uint32_t k = 0; k < n; k++, outputs++) {
+      m->outputs[outputs] = (uint32_t)load(codes + 4 * k, 4);
+      if (m->outputs[outputs] >= CODES_MAX) return damaged(err, file, &in, "normalisation table");
+    }
     while (page <= code >> 8) m->pages[page++] = i;
   }
   while (page <= PAGES) m->pages[page++] = (uint32_t)count;

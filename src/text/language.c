@@ -10,7 +10,11 @@
 
 #include "text/characters.h"
 
-enum { DETECT_BYTES = 4096 };
+enum {
+  DETECT_BYTES = 4096,
+  SHORT_LETTERS = 24, /* of a Latin text that is not judged */
+  LONG_LETTERS = 120  /* from here on CLD2 is trusted */
+};
 
 static const char *const stemmed[] = {"ar", "ca", "da", "de", "el", "en", "es", "eu", "fi", "fr",
                                       "ga", "hi", "hu", "hy", "id", "it", "lt", "nb", "ne", "nl",
@@ -24,7 +28,7 @@ bool mgp_language_has_stemmer(const char *language) {
 }
 
 typedef struct counts {
-  size_t letters, han, kana, hangul, arabic, persian, cyrillic, russian, ukrainian;
+  size_t letters, accented, han, kana, hangul, arabic, persian, cyrillic, russian, ukrainian;
   size_t greek, thai, hebrew, devanagari;
 } counts;
 
@@ -47,6 +51,7 @@ static void count_script(counts *n, uint32_t c) {
     n->letters += (c | 32) >= 'a' && (c | 32) <= 'z';
     return;
   }
+  n->accented += c < 0x250 && c > 0xA0; /* with the Spanish signs */
   if (!u_isalpha((UChar32)c)) return;
   n->letters++;
   if ((c >= 0x0400 && c <= 0x052F) || (c >= 0x0600 && c <= 0x06FF)) count_arabic_or_cyrillic(n, c);
@@ -76,6 +81,20 @@ static const char *by_script(const counts *n) {
   return n->devanagari >= most && n->devanagari >= 40 ? "hi" : "";
 }
 
+#if defined(MGP_WITH_CLD2)
+/* CLD2 is sure too early. What it says is dropped where the letters speak against it, and for short
+ * texts also where its usual mistakes lie: names make anything English, and Spanish Galician. */
+static bool is_believable(const char *language, const counts *n) {
+  if (strcmp(language, "ja") == 0) return n->kana > 0;
+  if (strcmp(language, "fa") == 0 || strcmp(language, "ur") == 0) return n->persian > 0;
+  const bool own_script = n->letters < 2 * (n->hangul + n->arabic + n->cyrillic + n->greek +
+                                            n->thai + n->hebrew + n->devanagari + n->han + n->kana);
+  if (own_script || n->letters >= LONG_LETTERS) return true;
+  if (n->letters < SHORT_LETTERS || !mgp_language_has_stemmer(language)) return false;
+  return strcmp(language, "en") != 0 || n->accented == 0;
+}
+#endif
+
 const char *mgp_language_detect(const char *text, size_t size) {
   if (size > DETECT_BYTES) size = mgp_utf8_cut(text, DETECT_BYTES);
   counts n = {0};
@@ -83,7 +102,7 @@ const char *mgp_language_detect(const char *text, size_t size) {
   if (n.letters == 0) return "";
 #if defined(MGP_WITH_CLD2)
   const char *language = mgp_language_cld2(text, size);
-  if (language[0] != '\0') return language;
+  if (language[0] != '\0' && is_believable(language, &n)) return language;
 #endif
   return by_script(&n);
 }

@@ -10,10 +10,10 @@
 
 /* ---- encodings (charset.c) --------------------------------------------------------------- */
 
-/* To clean UTF-8: byte order marks, UTF-16 with or without one, UTF-8, else Windows-1252/Latin-1
- * (or `hint`, a charset name, may be NULL). Broken sequences become U+FFFD and are counted. NUL and
- * C0 controls but \t \n become spaces, \r\n becomes \n. `*out` is NUL-terminated, yours to
- * mgp_free. */
+/* To clean UTF-8: byte order marks, UTF-16 with or without one, UTF-8, else `hint` (a
+ * charset name; NULL or one that ICU does not know: none), else Windows-1252. Broken sequences
+ * become U+FFFD and are counted. NUL and C0 controls but \t \n become spaces, \r\n and \r become
+ * \n. `*out` is NUL-terminated, yours to mgp_free. */
 magpie_status mgp_text_to_utf8(mgp_alloc *a, const void *bytes, size_t size, const char *hint,
                                char **out, size_t *out_size, const char **charset, size_t *replaced,
                                magpie_error *err);
@@ -57,9 +57,12 @@ typedef struct mgp_term {
 } mgp_term;
 typedef void (*mgp_term_sink)(void *context, const mgp_term *term);
 
-/* ICU word segmentation; NFKC case folding; accents kept unless the stemmer drops them; Snowball
- * stemming by `language` ("" for none); runs of Han, Kana and Hangul as overlapping bigrams (a lone
- * character as itself). A mgp_analyzer holds break iterators and stemmers: one a thread. */
+/* ICU word segmentation; NFKC case folding; Snowball stemming by `language` ("" for none; French,
+ * Italian and Catalan also lose elided articles: l'eau); then accents are folded to base letters in
+ * Latin, Greek, Cyrillic, Arabic and Hebrew, so that "Zurich" finds "Zürich"; other scripts keep
+ * their marks, which are vowels there. Runs of Han, Kana and Hangul become overlapping bigrams (a
+ * lone character stays itself). Terms are cut to 64 bytes. No stop words are removed. A
+ * mgp_analyzer holds break iterators and stemmers: one a thread. */
 typedef struct mgp_analyzer mgp_analyzer;
 magpie_status mgp_analyzer_create(mgp_alloc *a, mgp_analyzer **out, magpie_error *err);
 magpie_status mgp_analyzer_run(mgp_analyzer *an, const char *text, size_t size,
@@ -83,7 +86,7 @@ typedef struct mgp_passage {
  * *out is one block, yours to mgp_free. */
 magpie_status mgp_passages_cut(mgp_alloc *a, const char *text, size_t size, size_t target,
                                mgp_passage **out, size_t *count, magpie_error *err);
-/* The estimate used above. */
+/* The estimate used above; a word of more than 12 letters counts one more for every 4. */
 size_t mgp_token_estimate(const char *text, size_t size);
 
 #endif

@@ -292,7 +292,10 @@ static bool read_object(mgp_tokenizer *t, vocabulary *v, json_t *tokens, size_t 
 static magpie_status read_json(mgp_tokenizer *t, vocabulary *v, const char *file, const char *text,
                                size_t size, magpie_error *err) {
   json_t *root = NULL;
-  MGP_FORWARD(mgp_json_parse(file, text, size, &root, err));
+  magpie_error why = {0};
+  if (mgp_json_parse(file, text, size, &root, &why) != MAGPIE_OK)
+    return mgp_fail(err, MAGPIE_MODEL, "%s: %s; a whole tokenizer.json was expected", file,
+                    why.message);
   json_t *model = json_object_get(root, "model");
   json_t *tokens = json_object_get(model, "vocab");
   magpie_status status = MAGPIE_OK;
