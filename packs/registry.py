@@ -68,19 +68,21 @@ def _wrong(path, download):
 
 
 def _ask(download, folder, python):
-    """Runs the registry's client; returns the last line of what it complained about."""
+    """Runs the registry's client; returns the first and last line of what it complained about."""
     client = {'pypi': _pip, 'maven': _maven}[download['registry']]
     command = client(download, folder, python)
     environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK='1', PYTHONDONTWRITEBYTECODE='1')
     done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
-    return lines[-1] if done.returncode and lines else f'its client ended with {done.returncode}'
+    lines = [line.strip()[:200] for line in done.stdout.splitlines() if line.strip()]
+    if not done.returncode or not lines:
+        return f'its client ended with {done.returncode} and left no {download["file"]}'
+    return ' ... '.join(dict.fromkeys([lines[0], lines[-1]]))
 
 
 def _pip(download, folder, python):
     command = [python, '-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:',
-               '--python-version', '3.11', '--dest', folder]
+               '--retries', '1', '--python-version', '3.11', '--dest', folder]
     if not download.get('also_in_venv'):
         command.append('--no-cache-dir')  # pip would keep a second copy of what we keep
     for platform in download.get('platforms', []):
