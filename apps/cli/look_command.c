@@ -23,7 +23,7 @@ static void print_spaces(const json_t *spaces) {
   json_array_foreach(spaces, i, space) {
     const char *pack = text_of(space, "pack");
     printf("  %-16s %9s %s  %s\n", text_of(space, "name"),
-           cli_count_text(count, (uint64_t)json_integer_value(json_object_get(space, "count"))),
+           cli_count_text(count, (uint64_t)json_integer_value(json_object_get(space, "vectors"))),
            json_integer_value(json_object_get(space, "dim")) ? "vectors" : "texts  ", pack);
   }
 }

@@ -112,9 +112,11 @@ static bool is_unchanged(const known *k, const mgp_walk_file *file) {
   return k && k->size == file->size && k->mtime_ns == file->mtime_ns && k->inode == file->inode;
 }
 
-static bool failed_before(const adding *ad, const mgp_walk_file *file) {
-  const known *k = find_known(&ad->failures, file->path);
-  return k && !mgp_ingest_options(ad->in)->retry_failed && file->changed_ms < k->failed_ms;
+/* Nothing to do for this file: it is in the index as it is, or failed before and did not change. */
+static bool is_settled(const adding *ad, const known *old, const mgp_walk_file *file) {
+  const known *failed = find_known(&ad->failures, file->path);
+  if (failed && mgp_ingest_options(ad->in)->retry_failed) return false;
+  return is_unchanged(old, file) || (!old && failed && file->changed_ms < failed->failed_ms);
 }
 
 static mgp_ingest_source *source_of(adding *ad, const mgp_walk_file *file, size_t index) {
@@ -237,7 +239,7 @@ static void read_file(adding *ad, const mgp_walk_file *file, known *old, size_t 
   magpie_status status = mgp_hash128_file(file->path, &source->row.hash, &why);
   if (old) source->replaces = old->number;
   if (status == MAGPIE_OK) {
-    if (keep_items(ad, old, source)) source->replaces = 0;
+    if (!find_known(&ad->failures, file->path) && keep_items(ad, old, source)) source->replaces = 0;
     else status = mgp_ingest_decode(ad->in, source, file->path, &why);
   }
   mgp_ingest_source_done(ad->in, source, status, &why, NULL);
@@ -252,8 +254,7 @@ static bool take_file(void *context) {
   if (index == SIZE_MAX) return false;
   const mgp_walk_file *file = &ad->walk.files[index];
   known *old = find_known(&ad->sources, file->path);
-  if (is_unchanged(old, file) || (!old && failed_before(ad, file)))
-    mgp_ingest_count_unchanged(ad->in, file->size);
+  if (is_settled(ad, old, file)) mgp_ingest_count_unchanged(ad->in, file->size);
   else read_file(ad, file, old, index);
   return true;
 }

@@ -130,6 +130,7 @@ typedef struct mgp_ingest_source {
   uint64_t bytes;    /* for progress */
   uint64_t sequence; /* place in the walk or in the file: items are numbered in this order */
   bool is_added, is_done, is_failed, is_cancelled;
+  bool is_partial; /* failed at the end, but what came before is good: items and a ledger entry */
   bool is_update, is_moved; /* only the row changes: row.number says which */
   magpie_error failure;
   char *ledger_name;              /* path or FILE:LINE for the failure ledger */

@@ -155,7 +155,6 @@ magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, mag
   in->options = *options;
   in->report = report ? report : &in->own_report;
   *in->report = (magpie_report){0};
-  in->sources_tail = &in->sources;
   in->started = in->last_commit = mgp_clock_seconds();
   mgp_media_limits_defaults(&in->limits);
   if (options->max_file_bytes) in->limits.max_bytes = options->max_file_bytes;
@@ -250,23 +249,27 @@ void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source) {
   mgp_free(a, source);
 }
 
-/* Under the mutex. */
-static void queue_source(mgp_ingest *in, mgp_ingest_source *source) {
+/* In the order of the walk, whichever thread is first. Nearly always at the end. */
+void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source) {
   if (source->in_batch) return;
   source->in_batch = true;
-  source->next = NULL;
-  *in->sources_tail = source;
-  in->sources_tail = &source->next;
+  mgp_ingest_source **at = &in->sources;
+  while (*at && (*at)->sequence < source->sequence) at = &(*at)->next;
+  source->next = *at;
+  *at = source;
 }
 
 magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
                                      magpie_status status, const magpie_error *failure,
                                      magpie_error *err) {
   pthread_mutex_lock(&in->mutex);
+  const bool has_good_items =
+      (status == MAGPIE_FORMAT || status == MAGPIE_LIMIT) && source->item_count > 0;
   source->is_done = true;
-  source->is_failed = status != MAGPIE_OK;
+  source->is_partial = has_good_items; /* a table with bad lines, a cut recording */
+  source->is_failed = status != MAGPIE_OK && !has_good_items;
   if (failure) source->failure = *failure;
-  queue_source(in, source);
+  mgp_ingest_queue_source(in, source);
   if (status == MAGPIE_CANCELLED || in->status != MAGPIE_OK) { /* the next run takes it again */
     source->is_cancelled = true;
     pthread_mutex_unlock(&in->mutex);
@@ -274,9 +277,9 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
   }
   in->event.files_done++;
   in->event.bytes_done += source->bytes;
-  if (source->is_failed) in->report->files_failed++;
-  mgp_ingest_tell(in, source->is_failed ? MAGPIE_EVENT_FAILED : MAGPIE_EVENT_FILE,
-                  source->ledger_name, source->is_failed ? source->failure.message : NULL);
+  if (status != MAGPIE_OK) in->report->files_failed++;
+  mgp_ingest_tell(in, status != MAGPIE_OK ? MAGPIE_EVENT_FAILED : MAGPIE_EVENT_FILE,
+                  source->ledger_name, status != MAGPIE_OK ? source->failure.message : NULL);
   const bool is_late = mgp_clock_seconds() - in->last_commit > BATCH_SECONDS;
   if (in->status == MAGPIE_OK && is_late) mgp_ingest_flush(in);
   const magpie_status result = in->status;

@@ -61,7 +61,7 @@ struct mgp_ingest {
   mgp_queued_item **items;
   size_t item_count, item_capacity;
   size_t text_count, queued_bytes;
-  mgp_ingest_source *sources, **sources_tail;
+  mgp_ingest_source *sources;
   char languages[256]; /* "de,en": what was stemmed in this index */
   bool languages_changed;
   double last_commit;
@@ -77,6 +77,8 @@ size_t mgp_ingest_space_index(mgp_ingest *in, const char *name, const char *pack
 void mgp_ingest_flush(mgp_ingest *in);
 /* Forgets the queue without writing it. Under the mutex. */
 void mgp_ingest_drop(mgp_ingest *in);
+/* Puts a source into the batch, by its place in the walk; under the mutex. */
+void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source);
 /* Notes the first fatal error; under the mutex. */
 void mgp_ingest_stop(mgp_ingest *in, magpie_status status, const magpie_error *err);
 /* As mgp_ingest_progress, under the mutex. */

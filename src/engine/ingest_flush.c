@@ -31,7 +31,6 @@ void mgp_ingest_drop(mgp_ingest *in) {
   in->item_count = in->text_count = in->queued_bytes = 0;
   mgp_ingest_source *source = in->sources;
   in->sources = NULL;
-  in->sources_tail = &in->sources;
   while (source) {
     mgp_ingest_source *next = source->next;
     source->in_batch = false;
@@ -206,6 +205,9 @@ static magpie_status write_source(mgp_ingest *in, mgp_ingest_source *source, mag
                               : mgp_store_source_add(store, &source->row, err);
   source->is_added = true;
   source->row.mtime_ns = mtime;
+  if (status == MAGPIE_OK && source->is_partial)
+    return mgp_store_failure_add(store, source->ledger_name, "read", source->failure.code,
+                                 source->failure.message, err);
   if (status == MAGPIE_OK && source->is_done)
     status = mgp_store_failure_clear(store, source->ledger_name, err);
   return status;
@@ -348,14 +350,7 @@ static int by_sequence(const void *a, const void *b) {
 }
 
 static void queue_open_sources(mgp_ingest *in) {
-  for (size_t i = 0; i < in->item_count; i++) {
-    mgp_ingest_source *source = in->items[i]->source;
-    if (source->in_batch) continue;
-    source->in_batch = true;
-    source->next = NULL;
-    *in->sources_tail = source;
-    in->sources_tail = &source->next;
-  }
+  for (size_t i = 0; i < in->item_count; i++) mgp_ingest_queue_source(in, in->items[i]->source);
 }
 
 void mgp_ingest_flush(mgp_ingest *in) {
