@@ -27,12 +27,14 @@ help: ## this list
 setup: ## install what is missing (Debian packages, Python environment, models)
 	@tools/setup.sh
 
-.PHONY: quick-setup
+.PHONY: quick-setup build-setup
 quick-setup:
 	@tools/setup.sh --quick
+build-setup:
+	@tools/setup.sh --quick build
 
 .PHONY: build
-build: quick-setup ## build the library and the command: build/magpie
+build: build-setup ## build the library and the command: build/magpie
 	@tools/configure.sh $(BUILD)
 	@$(QUIET_NINJA) -C $(BUILD)
 
@@ -41,7 +43,7 @@ demo: build ## index a real mixed collection and ask it eight questions (writes 
 	@tools/demo.sh
 
 .PHONY: unit
-unit: build
+unit: quick-setup build
 	@$(QUIET_NINJA) -C $(BUILD) unit_tests
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --no-tests=error </dev/null
 
@@ -88,7 +90,7 @@ bench: build ## speed, memory and quality (bench/README.md)
 	@bench/run.sh
 
 .PHONY: packs
-packs: quick-setup ## build optional model packs: make packs PACK=bge-small-en-v1.5
+packs: build-setup ## build optional model packs: make packs PACK=bge-small-en-v1.5
 	@$(PYTHON) packs/build_pack.py --out .deps/packs $(PACK)
 
 .PHONY: catalogue

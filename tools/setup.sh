@@ -5,8 +5,9 @@
 # in .deps/venv, ONNX Runtime and the model packs in .deps/packs. Silent and quick when nothing is
 # to do. What was downloaded is kept in ~/.cache/magpie by checksum: a second clone is fast.
 #
-#   tools/setup.sh          do what is missing, try again what failed last time
-#   tools/setup.sh --quick  the same, but do not try again (what the Makefile calls)
+#   tools/setup.sh                everything; tries again what could not be fetched last time
+#   tools/setup.sh --quick        the same, but does not try again (what the Makefile calls)
+#   tools/setup.sh --quick build  without the Debian packages that only tests and checks need
 #
 # Exit 0: the product can be built. What could not be fetched (a pack, the test environment) is said
 # and left out; the exit code is 1 only when a library or tool for building is missing.
@@ -17,13 +18,18 @@ deps=$PWD/.deps
 log=$deps/setup.log
 export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$HOME/.cache}"
 mode=${1-}
+groups=${2-all}
 
 say() { printf 'setup: %s\n' "$*"; }
 seconds() { date +%s; }
 
 # ---- Debian packages --------------------------------------------------------------------------
 
-wanted_packages() { sed -e 's/#.*//' -e '/^\[/d' -e '/^ *$/d' tools/apt-packages.txt; }
+wanted_packages() { # "build" is what building, running and making the packs needs
+  sed -e 's/#.*//' -e '/^ *$/d' tools/apt-packages.txt | awk -v groups="$groups" '
+    /^\[/ { wanted = groups == "all" || $0 != "[test]"; next }
+    wanted { print }'
+}
 
 missing_packages() {
   wanted_packages | sort >"$deps/wanted"
