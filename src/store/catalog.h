@@ -18,6 +18,7 @@
 #define LOCK_FILE "lock"
 #define ITEM_NUMBER_MAX ((int64_t)1 << 32) /* a snapshot holds one byte for each number */
 #define KINDS_MAX 255
+#define BUSY_MS 10000 /* readers wait only for a recovery, writers for another opener */
 
 /* X(NAME, SQL): prepared once for each connection that uses it. (statements.c) */
 typedef enum mgp_sql {

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define IDLE_MAX 16
-#define BUSY_MS 10000 /* readers wait only for a recovery, writers for another opener */
 
 void mgp_catalog_close(mgp_store *s, mgp_connection *c) {
   if (!c) return;

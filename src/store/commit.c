@@ -55,6 +55,14 @@ static void delete_segments(mgp_store *s) {
   }
 }
 
+/* What a failed transaction wrote to the WAL is given back to the disk, which may be full because
+ * of it. Without waiting: where a reader is in the way, a later checkpoint does it. */
+static void shrink_wal(mgp_store *s) {
+  sqlite3_busy_timeout(s->writer->db, 0);
+  sqlite3_wal_checkpoint_v2(s->writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  sqlite3_busy_timeout(s->writer->db, BUSY_MS);
+}
+
 static void end_transaction(mgp_store *s) {
   if (!sqlite3_get_autocommit(s->writer->db)) mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
   s->in_transaction = false;
@@ -69,6 +77,7 @@ void mgp_store_rollback(mgp_store *s) {
   mgp_thumbs_remove(s, &s->thumbs);
   s->dead_thumbs.count = 0;
   end_transaction(s);
+  shrink_wal(s);
 }
 
 static magpie_status write_head(mgp_store *s, magpie_error *err) {
@@ -109,6 +118,7 @@ magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error 
   status = mgp_catalog_run(s, s->writer, SQL_COMMIT, err);
   if (status != MAGPIE_OK) {
     end_transaction(s);
+    shrink_wal(s);
     return status;
   }
   s->head.generation++;

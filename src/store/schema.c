@@ -77,7 +77,7 @@ static magpie_status refuse_newer(const mgp_store *s, mgp_connection *c, int64_t
                   s->path, writer, format, MGP_VERSION_TEXT, MGP_STORE_FORMAT);
 }
 
-magpie_status mgp_catalog_check(const mgp_store *s, mgp_connection *c, magpie_error *err) {
+static magpie_status check_marks(const mgp_store *s, mgp_connection *c, magpie_error *err) {
   int64_t application = 0, format = 0, tables = 0;
   MGP_FORWARD(read_number(s, c, "PRAGMA application_id", &application, err));
   MGP_FORWARD(read_number(s, c, "PRAGMA user_version", &format, err));
@@ -94,6 +94,14 @@ magpie_status mgp_catalog_check(const mgp_store *s, mgp_connection *c, magpie_er
   if (format > MGP_STORE_FORMAT) return refuse_newer(s, c, format, err);
   mgp_head head;
   return mgp_catalog_head(s, c, &head, err);
+}
+
+/* In one read transaction: another process may be creating the tables right now. */
+magpie_status mgp_catalog_check(const mgp_store *s, mgp_connection *c, magpie_error *err) {
+  MGP_FORWARD(mgp_catalog_run(s, c, SQL_READ_BEGIN, err));
+  const magpie_status status = check_marks(s, c, err);
+  mgp_catalog_run(s, c, SQL_ROLLBACK, NULL);
+  return status;
 }
 
 magpie_status mgp_catalog_create(mgp_store *s, mgp_connection *c, magpie_error *err) {

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The writer's lock between processes and between handles of one process.
+ */
+#include "store_fixture.h"
+
+#include <signal.h>
+
+/* A child that takes the lock, says so, and holds it until it is told to go on or killed. */
+typedef struct holder {
+  pid_t pid;
+  int said, told;
+} holder;
+
+static holder start_holder(const fixture *f) {
+  int said[2], told[2];
+  assert_int_equal(pipe(said), 0);
+  assert_int_equal(pipe(told), 0);
+  fflush(NULL);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    mgp_store *s = NULL;
+    char byte = 0;
+    close(told[1]);
+    if (mgp_store_open(NULL, f->index, false, &s, NULL) != MAGPIE_OK) _exit(1);
+    if (mgp_store_lock(s, 0, NULL) != MAGPIE_OK) _exit(2);
+    if (write(said[1], "l", 1) != 1) _exit(3);
+    const ssize_t got = read(told[0], &byte, 1);
+    mgp_store_close(&s);
+    _exit(got == 1 ? 0 : 4);
+  }
+  char byte = 0;
+  close(said[1]);
+  close(told[0]);
+  assert_int_equal(read(said[0], &byte, 1), 1);
+  return (holder){.pid = pid, .said = said[0], .told = told[1]};
+}
+
+static void end_holder(holder h) {
+  int status = 0;
+  waitpid(h.pid, &status, 0);
+  close(h.said);
+  close(h.told);
+}
+
+static void lock_when_held_by_another_process_then_names_it(void **state) {
+  fixture *f = *state;
+  const holder h = start_holder(f);
+  char pid[32];
+  snprintf(pid, sizeof pid, "pid %d", (int)h.pid);
+  assert_ok(mgp_store_open(NULL, f->index, false, &f->store, err));
+  assert_fails(MAGPIE_LOCKED, pid, mgp_store_lock(f->store, 0, err));
+  assert_fails(MAGPIE_LOCKED, f->index, mgp_store_lock(f->store, 0, err));
+  assert_fails(MAGPIE_LOCKED, "test_lock", mgp_store_lock(f->store, 0, err));
+  assert_int_equal(write(h.told, "x", 1), 1);
+  end_holder(h);
+  assert_ok(mgp_store_lock(f->store, 0, err));
+}
+
+static void lock_when_waiting_too_short_then_says_how_long(void **state) {
+  fixture *f = *state;
+  const holder h = start_holder(f);
+  assert_ok(mgp_store_open(NULL, f->index, false, &f->store, err));
+  const double start = mgp_clock_seconds();
+  magpie_error err = {0};
+  assert_int_equal(mgp_store_lock(f->store, 130, &err), MAGPIE_LOCKED);
+  const double took = mgp_clock_seconds() - start;
+  assert_true(took >= 0.125 && took < 5);
+  int waited = 0;
+  const char *at = strstr(err.message, "waited ");
+  assert_non_null(at);
+  assert_int_equal(sscanf(at, "waited %d ms", &waited), 1);
+  assert_in_range(waited, 125, 5000);
+  assert_int_equal(write(h.told, "x", 1), 1);
+  end_holder(h);
+}
+
+static void lock_when_holder_lets_go_in_time_then_is_taken(void **state) {
+  fixture *f = *state;
+  const holder h = start_holder(f);
+  assert_ok(mgp_store_open(NULL, f->index, false, &f->store, err));
+  const pid_t teller = fork();
+  if (teller == 0) {
+    usleep(120000);
+    _exit(write(h.told, "x", 1) == 1 ? 0 : 1);
+  }
+  assert_ok(mgp_store_lock(f->store, 20000, err));
+  waitpid(teller, NULL, 0);
+  end_holder(h);
+}
+
+static void lock_when_holder_was_killed_then_is_taken_at_once(void **state) {
+  fixture *f = *state;
+  const holder h = start_holder(f);
+  assert_int_equal(kill(h.pid, SIGKILL), 0);
+  end_holder(h);
+  assert_ok(mgp_store_open(NULL, f->index, false, &f->store, err));
+  assert_ok(mgp_store_lock(f->store, 0, err));
+}
+
+static void lock_when_held_by_a_second_handle_then_is_locked(void **state) {
+  fixture *f = *state;
+  mgp_store *s = open_writer(f), *second = NULL;
+  assert_fails(MAGPIE_INVALID, "already holds", mgp_store_lock(s, 0, err));
+  assert_ok(mgp_store_open(NULL, f->index, false, &second, err));
+  assert_fails(MAGPIE_LOCKED, "writing to", mgp_store_lock(second, 0, err));
+  mgp_store_unlock(s);
+  assert_ok(mgp_store_lock(second, 0, err));
+  mgp_store_close(&second);
+}
+
+static void unlock_when_a_transaction_is_open_then_rolls_it_back(void **state) {
+  fixture *f = *state;
+  mgp_store *s = open_writer(f);
+  assert_ok(mgp_store_begin(s, err));
+  const int64_t source = add_source(s, "/a");
+  add_item(s, source, "one", "passage");
+  assert_ok(add_segment_of(s, 1, err));
+  mgp_store_unlock(s);
+  assert_int_equal(count_files(f->index, "segments"), 0);
+  assert_ok(mgp_store_lock(s, 0, err));
+  uint64_t number = 1;
+  assert_ok(mgp_store_item_find(s, "one", &number, err));
+  assert_int_equal(number, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      store_test(lock_when_held_by_another_process_then_names_it),
+      store_test(lock_when_waiting_too_short_then_says_how_long),
+      store_test(lock_when_holder_lets_go_in_time_then_is_taken),
+      store_test(lock_when_holder_was_killed_then_is_taken_at_once),
+      store_test(lock_when_held_by_a_second_handle_then_is_locked),
+      store_test(unlock_when_a_transaction_is_open_then_rolls_it_back)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
