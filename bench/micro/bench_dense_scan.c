@@ -19,11 +19,15 @@ typedef uint64_t wide __attribute__((vector_size(64)));
 #define FOR_EACH_TIER
 #endif
 
-/* Eight independent chains hide the latency of the loads. size: in wides, a multiple of 8. */
-FOR_EACH_TIER static uint64_t read_all(const wide *data, size_t size) {
+/* `streams` places read in turn, 512 bytes at a time: the prefetchers of some machines do better
+ * with several. Independent chains hide the latency of the loads. size: in wides. */
+FOR_EACH_TIER static uint64_t read_all(const wide *data, size_t size, size_t streams) {
+  const size_t part = size / streams / 8 * 8;
   wide sums[8] = {{0}};
-  for (size_t i = 0; i < size; i += 8)
-    for (size_t j = 0; j < 8; j++) sums[j] |= data[i + j];
+  for (size_t i = 0; i < part; i += 8)
+    for (size_t s = 0; s < streams; s++)
+      for (size_t j = 0; j < 8; j++) sums[j] |= data[s * part + i + j];
+  for (size_t i = part * streams; i < size; i++) sums[0] |= data[i];
   uint64_t sum = 0;
   for (size_t j = 0; j < 8; j++)
     for (size_t lane = 0; lane < 8; lane++) sum |= sums[j][lane];
@@ -54,9 +58,9 @@ static double time_search(const mgp_dense_view *view, const float *query) {
   return mgp_clock_seconds() - started;
 }
 
-static double time_read(const float *values, size_t size, volatile uint64_t *sink) {
+static double time_read(const float *values, size_t size, size_t streams, volatile uint64_t *sink) {
   const double started = mgp_clock_seconds();
-  *sink = read_all((const wide *)(const void *)values, size / sizeof(wide));
+  *sink = read_all((const wide *)(const void *)values, size / sizeof(wide), streams);
   return mgp_clock_seconds() - started;
 }
 
@@ -68,12 +72,12 @@ static size_t argument(int count, char **values, int index, size_t fallback) {
 int main(int argc, char **argv) {
   const size_t rows = argument(argc, argv, 1, 100000), dim = argument(argc, argv, 2, 384);
   const size_t rounds = argument(argc, argv, 3, 41), stride = mgp_dense_stride(dim);
-  const size_t block = 8 * sizeof(wide);
-  const size_t size = (rows * stride * sizeof(float) + block - 1) / block * block;
+  const size_t size = rows * stride * sizeof(float);
   float *values = aligned_alloc(64, size), *query = calloc(dim, sizeof *query);
   uint64_t *ids = calloc(rows, sizeof *ids);
-  double *searches = calloc(rounds, sizeof *searches), *reads = calloc(rounds, sizeof *reads);
-  if (!values || !query || !ids || !searches || !reads) return 1;
+  double *searches = calloc(rounds, sizeof *searches), *reads = calloc(rounds, sizeof *reads),
+         *reads4 = calloc(rounds, sizeof *reads4);
+  if (!values || !query || !ids || !searches || !reads || !reads4) return 1;
   uint32_t state = 1;
   for (size_t i = 0; i < size / sizeof(float); i++) {
     state = state * 1664525u + 1013904223u;
@@ -86,10 +90,12 @@ int main(int argc, char **argv) {
   volatile uint64_t sink = 0;
   (void)time_search(&view, query);
   for (size_t i = 0; i < rounds; i++) {
-    reads[i] = time_read(values, size, &sink);
+    reads[i] = time_read(values, size, 1, &sink);
+    reads4[i] = time_read(values, size, 4, &sink);
     searches[i] = time_search(&view, query);
   }
-  const double search = median(searches, rounds), read = median(reads, rounds);
+  const double search = median(searches, rounds), one = median(reads, rounds);
+  const double four = median(reads4, rounds), read = one < four ? one : four;
   const double bytes = (double)(rows * stride * sizeof(float));
   printf("bench,tier,rows,dim,k,threads,rounds,search_ms,search_gb_s,read_gb_s,ratio\n");
   printf("dense_scan,%s,%zu,%zu,%d,1,%zu,%.3f,%.2f,%.2f,%.3f\n", mgp_kernels_get()->tier, rows, dim,
@@ -99,5 +105,6 @@ int main(int argc, char **argv) {
   free(ids);
   free(searches);
   free(reads);
+  free(reads4);
   return 0;
 }

@@ -216,6 +216,30 @@ static void search_when_done_by_hand_then_the_same_score(void **state) {
   segment_free(&s);
 }
 
+/* Twenty equal items, the higher ids in the first segment: the lower ones must still push them out.
+ */
+static void search_when_scores_tie_then_lowest_ids_win(void **state) {
+  (void)state;
+  uint64_t ids[20];
+  size_t starts[21] = {0};
+  unsigned tokens[40];
+  for (size_t i = 0; i < 20; i++) {
+    ids[i] = i;
+    starts[i + 1] = 2 * (i + 1);
+    tokens[2 * i] = tokens[2 * i + 1] = 5;
+  }
+  const corpus c = {
+      .item_count = 20, .word_count = 9, .ids = ids, .starts = starts, .tokens = tokens};
+  built_segment s[2] = {segment_build(&c, 12, 20), segment_build(&c, 0, 12)};
+  const slow_term terms[2] = {{.words = {5}, .form_count = 1, .weight = 1},
+                              {.words = {6}, .form_count = 1, .weight = 1}};
+  mgp_scored got[6];
+  assert_int_equal(search(s, 2, terms, 2, &usual, NULL, 6, got), 6);
+  for (size_t i = 0; i < 6; i++) assert_int_equal(got[i].id, i);
+  segment_free(&s[0]);
+  segment_free(&s[1]);
+}
+
 static void search_when_nothing_is_asked_or_held_then_no_hits(void **state) {
   (void)state;
   corpus c = corpus_make(4, 20, 40);
@@ -287,6 +311,7 @@ int main(void) {
       cmocka_unit_test(search_when_word_is_said_twice_then_counts_twice),
       cmocka_unit_test(search_when_forms_repeat_then_they_count_once),
       cmocka_unit_test(search_when_done_by_hand_then_the_same_score),
+      cmocka_unit_test(search_when_scores_tie_then_lowest_ids_win),
       cmocka_unit_test(search_when_nothing_is_asked_or_held_then_no_hits),
       cmocka_unit_test(search_when_parameters_are_unsound_then_invalid),
       cmocka_unit_test(search_when_any_allocation_fails_then_says_so),
