@@ -142,7 +142,7 @@ def trained_wordpiece(lines, lowercase):
 
     t = bert({"[UNK]": 0}, lowercase)
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    t.train_from_iterator(lines, WordPieceTrainer(vocab_size=12000, special_tokens=specials,
+    t.train_from_iterator(lines, WordPieceTrainer(vocab_size=8000, special_tokens=specials,
                                                   show_progress=False))
     return t.get_vocab()
 
@@ -151,7 +151,7 @@ def trained_wordpiece(lines, lowercase):
 @pytest.mark.parametrize("form", ["vocab.txt", "tokenizer.json"])
 def test_wordpiece_trained_equals_tokenizers(lines, tmp_path, case, form):
     pytest.importorskip("tokenizers")
-    vocab = trained_wordpiece(lines[::3], case == "uncased")
+    vocab = trained_wordpiece(lines[::6], case == "uncased")
     t = bert(vocab, case == "uncased")
     file = tmp_path / form
     if form == "vocab.txt":
@@ -204,7 +204,7 @@ def train_sentencepiece(lines, folder, **options):
     text = folder / "lines.txt"
     text.write_text("\n".join(lines), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(folder / "m"), model_type="unigram", vocab_size=8000,
+        input=str(text), model_prefix=str(folder / "m"), model_type="unigram", vocab_size=6000,
         hard_vocab_limit=False, character_coverage=0.98, minloglevel=2, num_threads=1, **options)
     return folder / "m.model"
 
@@ -222,7 +222,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_unigram_trained_equals_sentencepiece(lines, tmp_path, variant):
-    model = train_sentencepiece(lines[::2], tmp_path, **VARIANTS[variant])
+    model = train_sentencepiece(lines[::8], tmp_path, **VARIANTS[variant])
     lines = lines + long_lines(lines)
     assert_same(lines, ours(lines, "unigram", model), sentencepiece_ids(model, lines))
 
@@ -319,7 +319,7 @@ def check_clip(lines, merges, folder):
 
 def test_clip_trained_equals_tokenizers(lines, tmp_path):
     pytest.importorskip("tokenizers")
-    check_clip(lines, trained_merges(lines[::3]), tmp_path)
+    check_clip(lines, trained_merges(lines[::6]), tmp_path)
 
 
 def test_clip_released_merges_equal_tokenizers(lines, tmp_path):
