@@ -299,9 +299,7 @@ def trained_merges(lines):
 def check_clip(lines, merges, folder):
     tokens = byte_tokens()
     tokens += [token + "</w>" for token in tokens]
-    for pair in merges:
-        if "".join(pair) not in tokens[512:]:
-            tokens.append("".join(pair))
+    tokens += ["".join(pair) for pair in merges]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
     vocab = {}
     for token in tokens:
