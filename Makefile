@@ -14,7 +14,7 @@ PYTEST := $(PYTHON) -B -m pytest -q -p no:cacheprovider
 QUIET_NINJA := NINJA_STATUS='[%f/%t] ' ninja -j $(JOBS)
 C_FILES = git ls-files -co --exclude-standard -- '*.c' '*.h' '*.cpp'
 # modules with locks or threads, which the thread sanitizer runs
-THREADED := base store engine encode media index
+THREADED := base store engine encode index
 
 .PHONY: help
 help: ## this list
