@@ -210,6 +210,9 @@ class Build:
     def _add_bridge(self, pack, bridges, made, sources):
         """bridge.json is the "bridges" object; its tables lie beside it or are made by script."""
         pack['bridges'] = bridges
+        for extra in self.recipe['label_spaces']:
+            pack['spaces'].append(extra['space'])
+            pack[extra['tower']]['outputs'].append(extra['output'])
         for bridge in pack['bridges'].values():
             table = made / bridge['file']
             if (self.home / table.name).is_file():
