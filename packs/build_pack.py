@@ -25,6 +25,7 @@ from registry import FetchError, default_cache, fetch, sha256_of  # noqa: E402
 
 RECIPES = Path(__file__).resolve().parent
 BUILD_FORMAT = 1  # raised when this script makes other bytes of the same recipe
+STAMP = '.stamp'  # beside pack.json, not in it: an index asks whether pack.json is the same
 CONVERTERS_NEED = ('numpy', 'onnx', 'onnxruntime')
 
 
@@ -57,7 +58,7 @@ def manifest_name(recipe):
 def is_current(folder, recipe, stamp):
     try:
         made = json.loads((folder / manifest_name(recipe)).read_text(encoding='utf-8'))
-        return made['stamp'] == stamp and all(
+        return (folder / STAMP).read_text(encoding='utf-8') == stamp and all(
             (folder / f['file']).stat().st_size == f['size'] for f in made['files'])
     except (OSError, ValueError, KeyError):
         return False
@@ -126,6 +127,7 @@ class Build:
             pack = self._describe(made, files, sources)
             text = json.dumps(pack, indent=1, ensure_ascii=False) + '\n'
             (made / manifest_name(self.recipe)).write_text(text, encoding='utf-8')
+            (made / STAMP).write_text(self.stamp, encoding='utf-8')
             for link in self.recipe.get('links', []):
                 (made / link['name']).symlink_to(link['to'])
             self._publish(made, Path(work))
@@ -199,7 +201,6 @@ class Build:
     def _describe(self, made, files, sources):
         kept = ('format', 'name', 'description', 'licence', 'credit', 'source')
         pack = {key: self.recipe[key] for key in kept if key in self.recipe}
-        pack['stamp'] = self.stamp
         pack['files'] = files
         pack.update(self.recipe['pack'])
         bridge = self.home / 'bridge.json'
