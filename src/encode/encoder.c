@@ -142,18 +142,26 @@ static magpie_status check_sizes(const mgp_encoder *e, magpie_error *err) {
   return MAGPIE_OK;
 }
 
-/* What the vectors depend on: pack.json without the members that are for people or for fusion. The
- * declared sums of the files are part of it. */
-static magpie_status compute_hash(mgp_encoder *e, magpie_error *err) {
-  static const char *const others[] = {"description", "licence", "source", "homepage"};
-  json_t *copy = json_deep_copy(e->pack);
-  for (size_t i = 0; copy && i < sizeof others / sizeof *others; i++)
-    json_object_del(copy, others[i]);
+/* What the vectors depend on: these members of pack.json, less the weights of fusion. The declared
+ * sums of the files are among them; what is written for people is not. */
+static json_t *vector_members(const mgp_encoder *e) {
+  static const char *const names[] = {"name",  "files", "spaces", "text",
+                                      "image", "sound", "bridges"};
+  json_t *members = json_object();
+  for (size_t i = 0; members && i < sizeof names / sizeof *names; i++) {
+    json_t *copy = json_deep_copy(json_object_get(e->pack, names[i]));
+    if (copy) json_object_set_new(members, names[i], copy);
+  }
   size_t i;
   json_t *space;
-  json_array_foreach(json_object_get(copy, "spaces"), i, space) json_object_del(space, "weight");
-  char *text = copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-  json_decref(copy);
+  json_array_foreach(json_object_get(members, "spaces"), i, space) json_object_del(space, "weight");
+  return members;
+}
+
+static magpie_status compute_hash(mgp_encoder *e, magpie_error *err) {
+  json_t *members = vector_members(e);
+  char *text = members ? json_dumps(members, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+  json_decref(members);
   MGP_RETURN_IF(!text, err, MAGPIE_NO_MEMORY, "no memory to open the pack %s", e->name);
   mgp_sha256 hash;
   mgp_sha256_init(&hash);

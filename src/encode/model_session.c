@@ -4,8 +4,8 @@
  * the model when it is opened, so that a wrong file is one clear message and not a crash later.
  * Threads: a session runs on the caller's thread (callers are parallel over batches); Run is
  * thread-safe, the rest of the struct is constant after open.
- * Memory: the runtime's arena is off. It never gives back what the largest batch took, and with the
- * small batches of MGP_BATCH_TOKENS it gains no speed (figures in README.md).
+ * Memory: the runtime's arena keeps what the largest batch took, so batches stay small
+ * (MGP_BATCH_TOKENS); memory patterns are off, because they plan for each new shape of batch.
  */
 #include "encode/model_session.h"
 
@@ -89,7 +89,6 @@ static magpie_status create_session(mgp_model *m, const char *path, magpie_error
   if (!bad) bad = ort->SetIntraOpNumThreads(options, 1);
   if (!bad) bad = ort->SetInterOpNumThreads(options, 1);
   if (!bad) bad = ort->SetSessionGraphOptimizationLevel(options, MGP_ORT_OPTIMISE_ALL);
-  if (!bad) bad = ort->DisableCpuMemArena(options);
   if (!bad) bad = ort->DisableMemPattern(options);
   if (!bad) bad = ort->CreateSession(m->runtime->env, path, options, &m->session);
   if (options) ort->ReleaseSessionOptions(options);

@@ -52,7 +52,6 @@ typedef void (*mgp_ort_log)(void *context, unsigned severity, const char *catego
      size_t output_count, OrtValue **outputs))                                                     \
   X(10, CreateSessionOptions, OrtStatus *, (OrtSessionOptions * *out))                             \
   X(17, DisableMemPattern, OrtStatus *, (OrtSessionOptions * options))                             \
-  X(19, DisableCpuMemArena, OrtStatus *, (OrtSessionOptions * options))                            \
   X(23, SetSessionGraphOptimizationLevel, OrtStatus *,                                             \
     (OrtSessionOptions * options, unsigned level))                                                 \
   X(24, SetIntraOpNumThreads, OrtStatus *, (OrtSessionOptions * options, int threads))             \

@@ -165,7 +165,7 @@ static void check_file(const char *folder, const json_t *file, char *reason, siz
   reason[0] = '\0';
   if (n < 0 || (size_t)n >= sizeof path) snprintf(reason, size, "its path is too long");
   else if (mgp_sha256_file(path, sum, &found, &err) != MAGPIE_OK)
-    snprintf(reason, size, "%s", err.message);
+    snprintf(reason, size, "%.480s", err.message);
   else if (found != expected)
     snprintf(reason, size, "has %llu bytes, expected %llu", (unsigned long long)found,
              (unsigned long long)expected);
