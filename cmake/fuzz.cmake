@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# fuzz/fuzz_NAME.c: one libFuzzer program each, linked with the modules whose headers it includes and
-# with those a line "links: mgp_text" in it names. Needs clang; MAGPIE_SANITIZE gives the sanitizers.
+# fuzz/fuzz_NAME.c: one libFuzzer program each, linked with the modules whose headers it includes
+# and with those a line "links: mgp_text" in it names. Needs clang; MAGPIE_SANITIZE adds sanitizers.
 if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
   message(FATAL_ERROR "MAGPIE_FUZZ needs clang: CC=clang-14 CXX=clang++-14 (make fuzz-smoke)")
 endif()

@@ -17,7 +17,9 @@ export G_SLICE=always-malloc
 
 programs() { # test programs of the modules named
   for module in "$@"; do
-    [ ! -d "tests/unit/$module" ] || find "tests/unit/$module" -name 'test_*.c' -exec basename {} .c \;
+    if [ -d "tests/unit/$module" ]; then
+      find "tests/unit/$module" -name 'test_*.c' -exec basename {} .c \;
+    fi
   done | sort
 }
 
