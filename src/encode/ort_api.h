@@ -3,8 +3,8 @@
  * The part of ONNX Runtime's C API that magpie calls, declared in our own words: no third-party
  * header is committed. OrtApi is a table of function pointers that only ever grows at its end, so a
  * function is its slot number, its name and its signature. tools/check_ort_abi.sh compares every
- * line below (slot and signature) with the real header. Enumerations are unsigned int, as the
- * compilers that build the runtime make them.
+ * line below (slot and signature) with the real header. Enumerations are unsigned int, or int where
+ * one of their values is negative, as gcc and clang make them.
  */
 #ifndef MGP_ORT_API_H
 #define MGP_ORT_API_H
@@ -78,8 +78,7 @@ typedef void (*mgp_ort_log)(void *context, unsigned severity, const char *catego
     (const OrtTensorTypeAndShapeInfo *info, int64_t *out, size_t count))                           \
   X(65, GetTensorTypeAndShape, OrtStatus *,                                                        \
     (const OrtValue *value, OrtTensorTypeAndShapeInfo **out))                                      \
-  X(69, CreateCpuMemoryInfo, OrtStatus *,                                                          \
-    (unsigned allocator, unsigned memory, OrtMemoryInfo **out))                                    \
+  X(69, CreateCpuMemoryInfo, OrtStatus *, (int allocator, int memory, OrtMemoryInfo **out))        \
   X(76, AllocatorFree, OrtStatus *, (OrtAllocator * allocator, void *block))                       \
   X(78, GetAllocatorWithDefaultOptions, OrtStatus *, (OrtAllocator * *out))                        \
   X(92, ReleaseEnv, void, (OrtEnv * env))                                                          \
