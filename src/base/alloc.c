@@ -46,13 +46,14 @@ static bool must_fail(mgp_alloc *a) {
 static bool reserve(mgp_alloc *a, uint64_t size) {
   if (!a) return true;
   if (must_fail(a)) return false;
-  const uint64_t used = atomic_fetch_add(&a->used, size) + size;
-  if (a->limit && used > a->limit) {
-    atomic_fetch_sub(&a->used, size);
-    return false;
-  }
+  const uint64_t limit = a->limit ? a->limit : UINT64_MAX;
+  uint_fast64_t used = atomic_load_explicit(&a->used, memory_order_relaxed);
+  /* compared before it is added: a size that is refused must not trouble the other threads */
+  do {
+    if (used > limit || size > limit - used) return false;
+  } while (!atomic_compare_exchange_weak(&a->used, &used, used + size));
   uint_fast64_t peak = atomic_load_explicit(&a->peak, memory_order_relaxed);
-  while (used > peak && !atomic_compare_exchange_weak(&a->peak, &peak, used)) {
+  while (used + size > peak && !atomic_compare_exchange_weak(&a->peak, &peak, used + size)) {
   }
   return true;
 }

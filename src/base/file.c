@@ -11,21 +11,52 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/file_open.h"
+
+magpie_status mgp_file_open(const char *path, int *fd, uint64_t *size, magpie_error *err) {
+  /* NONBLOCK: opening a pipe that nobody writes to would wait */
+  const int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (opened < 0) return mgp_fail_errno(err, errno, "%s cannot be opened", path);
+  struct stat st;
+  magpie_status status = MAGPIE_OK;
+  if (fstat(opened, &st) != 0) status = mgp_fail_errno(err, errno, "%s cannot be read", path);
+  else if (!S_ISREG(st.st_mode))
+    status = mgp_fail(err, MAGPIE_UNSUPPORTED, "%s is not a regular file", path);
+  if (status != MAGPIE_OK) {
+    close(opened);
+    return status;
+  }
+  *fd = opened;
+  *size = (uint64_t)st.st_size;
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_file_fill(int fd, const char *path, void *data, size_t size, size_t *got,
+                            magpie_error *err) {
+  *got = 0;
+  while (*got < size) {
+    const ssize_t n = read(fd, (char *)data + *got, size - *got);
+    if (n == 0) break;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return mgp_fail_errno(err, errno, "%s cannot be read", path);
+    *got += (size_t)n;
+  }
+  return MAGPIE_OK;
+}
 
 magpie_status mgp_map_open(const char *path, mgp_map *out, magpie_error *err) {
   *out = (mgp_map){0};
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return mgp_fail_errno(err, errno, "%s cannot be opened", path);
-  struct stat st;
+  int fd = -1;
+  uint64_t size = 0;
+  MGP_FORWARD(mgp_file_open(path, &fd, &size, err));
   magpie_status status = MAGPIE_OK;
-  if (fstat(fd, &st) != 0) {
-    status = mgp_fail_errno(err, errno, "%s cannot be read", path);
-  } else if (!S_ISREG(st.st_mode)) {
-    status = mgp_fail(err, MAGPIE_UNSUPPORTED, "%s is not a regular file", path);
-  } else if (st.st_size > 0) {
-    void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+  if (size >= SIZE_MAX) {
+    status = mgp_fail(err, MAGPIE_LIMIT, "%s has %llu bytes, too many to map", path,
+                      (unsigned long long)size);
+  } else if (size > 0) {
+    void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) status = mgp_fail_errno(err, errno, "%s cannot be mapped", path);
-    else *out = (mgp_map){.data = data, .size = (size_t)st.st_size};
+    else *out = (mgp_map){.data = data, .size = (size_t)size};
   }
   close(fd);
   return status;
@@ -36,32 +67,24 @@ void mgp_map_close(mgp_map *m) {
   *m = (mgp_map){0};
 }
 
-static magpie_status read_all(int fd, const char *path, char *data, size_t size, size_t *got,
-                              magpie_error *err) {
-  *got = 0;
-  while (*got < size) {
-    const ssize_t n = read(fd, data + *got, size - *got);
-    if (n == 0) break;
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return mgp_fail_errno(err, errno, "%s cannot be read", path);
-    *got += (size_t)n;
-  }
-  return MAGPIE_OK;
-}
-
-static magpie_status read_descriptor(mgp_alloc *a, int fd, const char *path, uint64_t max_size,
-                                     char **data, size_t *size, magpie_error *err) {
-  struct stat st;
-  if (fstat(fd, &st) != 0) return mgp_fail_errno(err, errno, "%s cannot be read", path);
-  MGP_RETURN_IF(!S_ISREG(st.st_mode), err, MAGPIE_UNSUPPORTED, "%s is not a regular file", path);
-  MGP_RETURN_IF((uint64_t)st.st_size > max_size, err, MAGPIE_LIMIT,
-                "%s has %lld bytes, at most %llu are read", path, (long long)st.st_size,
-                (unsigned long long)max_size);
-  char *block = mgp_malloc(a, (size_t)st.st_size + 1);
-  MGP_RETURN_IF(!block, err, MAGPIE_NO_MEMORY, "no memory for the %lld bytes of %s",
-                (long long)st.st_size, path);
+magpie_status mgp_file_read(mgp_alloc *a, const char *path, uint64_t max_size, char **data,
+                            size_t *size, magpie_error *err) {
+  *data = NULL;
+  *size = 0;
+  int fd = -1;
+  uint64_t expected = 0;
+  MGP_FORWARD(mgp_file_open(path, &fd, &expected, err));
+  magpie_status status = MAGPIE_OK;
+  char *block = NULL;
   size_t got = 0;
-  const magpie_status status = read_all(fd, path, block, (size_t)st.st_size, &got, err);
+  if (expected > max_size || expected >= SIZE_MAX)
+    status = mgp_fail(err, MAGPIE_LIMIT, "%s has %llu bytes, at most %llu are read", path,
+                      (unsigned long long)expected, (unsigned long long)max_size);
+  else if (!(block = mgp_malloc(a, (size_t)expected + 1)))
+    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the %llu bytes of %s",
+                      (unsigned long long)expected, path);
+  else status = mgp_file_fill(fd, path, block, (size_t)expected, &got, err);
+  close(fd);
   if (status != MAGPIE_OK) {
     mgp_free(a, block);
     return status;
@@ -70,17 +93,6 @@ static magpie_status read_descriptor(mgp_alloc *a, int fd, const char *path, uin
   *data = block;
   *size = got;
   return MAGPIE_OK;
-}
-
-magpie_status mgp_file_read(mgp_alloc *a, const char *path, uint64_t max_size, char **data,
-                            size_t *size, magpie_error *err) {
-  *data = NULL;
-  *size = 0;
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return mgp_fail_errno(err, errno, "%s cannot be opened", path);
-  const magpie_status status = read_descriptor(a, fd, path, max_size, data, size, err);
-  close(fd);
-  return status;
 }
 
 static magpie_status write_and_sync(int fd, const char *path, const void *data, size_t size,
@@ -107,6 +119,15 @@ static magpie_status sync_parent(const char *path, magpie_error *err) {
   return status;
 }
 
+/* A file of its own: whatever bears the name, a link too, is put aside and never written through.
+ */
+static int create_new(const char *name) {
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const int fd = open(name, flags, 0644);
+  if (fd >= 0 || errno != EEXIST) return fd;
+  return unlink(name) == 0 ? open(name, flags, 0644) : -1;
+}
+
 magpie_status mgp_file_write_durable(const char *path, const void *data, size_t size,
                                      magpie_error *err) {
   mgp_buffer temporary;
@@ -115,7 +136,7 @@ magpie_status mgp_file_write_durable(const char *path, const void *data, size_t 
   char *name = mgp_buffer_take(&temporary);
   MGP_RETURN_IF(!name, err, MAGPIE_NO_MEMORY, "no memory for a path");
   magpie_status status = MAGPIE_OK;
-  const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int fd = create_new(name);
   if (fd < 0) {
     status = mgp_fail_errno(err, errno, "%s cannot be created", name);
   } else {
@@ -135,7 +156,10 @@ static magpie_status make_one(const char *path, magpie_error *err) {
   const int why = errno;
   struct stat st;
   if (why == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return MAGPIE_OK;
-  return mgp_fail_errno(err, why == ENOENT ? EIO : why, "the folder %s cannot be made", path);
+  const magpie_status status = mgp_fail_errno(err, why, "the folder %s cannot be made", path);
+  if (status != MAGPIE_NOT_FOUND) return status;
+  if (err) err->code = MAGPIE_IO; /* nothing was looked for here: it is writing that failed */
+  return MAGPIE_IO;
 }
 
 magpie_status mgp_directory_make(const char *path, magpie_error *err) {
@@ -169,7 +193,9 @@ magpie_status mgp_directory_sync(const char *path, magpie_error *err) {
  */
 static int remove_below(int parent, const char *name) {
   const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? 0 : unlinkat(parent, name, 0) == 0 ? 0 : errno;
+  if (fd < 0 && errno == ENOENT) return 0;
+  if (fd < 0 && errno != ENOTDIR && errno != ELOOP) return errno;
+  if (fd < 0) return unlinkat(parent, name, 0) == 0 ? 0 : errno;
   DIR *dir = fdopendir(fd);
   if (!dir) {
     const int why = errno;
@@ -187,7 +213,13 @@ static int remove_below(int parent, const char *name) {
 }
 
 magpie_status mgp_directory_remove(const char *path, magpie_error *err) {
-  const int why = remove_below(AT_FDCWD, path);
+  /* "link/" would be followed in spite of O_NOFOLLOW: the slashes go first */
+  size_t size = strlen(path);
+  while (size > 1 && path[size - 1] == '/') size--;
+  char *name = mgp_strndup(NULL, path, size);
+  MGP_RETURN_IF(!name, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  const int why = remove_below(AT_FDCWD, name);
+  mgp_free(NULL, name);
   return why ? mgp_fail_errno(err, why, "%s cannot be removed", path) : MAGPIE_OK;
 }
 

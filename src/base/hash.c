@@ -2,12 +2,11 @@
  *
  * XXH3 of blocks and files: for change detection and checksums of our own files, not for trust.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/base.h"
+#include "base/file_open.h"
 
 #define READ_SIZE (1u << 20)
 
@@ -25,23 +24,19 @@ static magpie_status hash_descriptor(int fd, const char *path, XXH3_state_t *sta
   unsigned char *block = mgp_malloc(NULL, READ_SIZE);
   MGP_RETURN_IF(!block, err, MAGPIE_NO_MEMORY, "no memory to read %s", path);
   magpie_status status = MAGPIE_OK;
-  for (;;) {
-    const ssize_t got = read(fd, block, READ_SIZE);
-    if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      status = mgp_fail_errno(err, errno, "%s cannot be read", path);
-      break;
-    }
-    XXH3_128bits_update(state, block, (size_t)got);
+  size_t got = READ_SIZE;
+  while (status == MAGPIE_OK && got == READ_SIZE) {
+    status = mgp_file_fill(fd, path, block, READ_SIZE, &got, err);
+    if (status == MAGPIE_OK) XXH3_128bits_update(state, block, got);
   }
   mgp_free(NULL, block);
   return status;
 }
 
 magpie_status mgp_hash128_file(const char *path, mgp_hash128 *out, magpie_error *err) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return mgp_fail_errno(err, errno, "%s cannot be read", path);
+  int fd = -1;
+  uint64_t size = 0;
+  MGP_FORWARD(mgp_file_open(path, &fd, &size, err));
   XXH3_state_t *state = XXH3_createState();
   magpie_status status = MAGPIE_OK;
   if (!state) {
@@ -49,6 +44,8 @@ magpie_status mgp_hash128_file(const char *path, mgp_hash128 *out, magpie_error 
   } else {
     XXH3_128bits_reset(state);
     status = hash_descriptor(fd, path, state, err);
+  }
+  if (status == MAGPIE_OK) {
     const XXH128_hash_t h = XXH3_128bits_digest(state);
     *out = (mgp_hash128){.low = h.low64, .high = h.high64};
   }

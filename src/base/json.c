@@ -9,6 +9,8 @@ magpie_status mgp_json_parse(const char *name, const char *text, size_t size, js
   json_error_t why;
   *out = json_loadb(text, size, 0, &why);
   if (*out) return MAGPIE_OK;
+  if (json_error_code(&why) == json_error_out_of_memory)
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the %zu bytes of %s", size, name);
   mgp_fail(err, MAGPIE_FORMAT, "not valid JSON at line %d, column %d: %s", why.line, why.column,
            why.text);
   mgp_fail_place(err, "%s:%d", name, why.line);
@@ -36,16 +38,19 @@ static int append(const char *text, size_t size, void *context) {
   return b->failed ? -1 : 0;
 }
 
+/* 15 digits give back every decimal of so many; more would turn 0.1 into 0.10000000000000001. */
 magpie_status mgp_json_write(const json_t *value, char **out, magpie_error *err) {
   *out = NULL;
   mgp_buffer b;
   mgp_buffer_init(&b, NULL);
   const int failed = json_dump_callback(value, append, &b,
-                                        JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+                                        JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+  const bool no_memory = b.failed;
   char *text = mgp_buffer_take(&b);
   if (failed || !text) {
     mgp_free(NULL, text);
-    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write JSON");
+    return no_memory || value ? mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write JSON")
+                              : mgp_fail(err, MAGPIE_INVALID, "there is no value to write as JSON");
   }
   *out = text;
   return MAGPIE_OK;

@@ -2,9 +2,10 @@
  *
  * SHA-256 (FIPS 180-4): for files that come from elsewhere, where trust is needed.
  */
-#include <errno.h>
+#include <unistd.h>
 
 #include "base/base.h"
+#include "base/file_open.h"
 
 #define READ_SIZE (1u << 20)
 
@@ -61,6 +62,13 @@ void mgp_sha256_add(mgp_sha256 *h, const void *bytes, size_t size) {
   const unsigned char *in = bytes;
   while (size > 0) {
     const size_t have = (size_t)(h->size % 64);
+    if (have == 0 && size >= 64) { /* a whole block: no copy */
+      compress(h->state, in);
+      h->size += 64;
+      in += 64;
+      size -= 64;
+      continue;
+    }
     const size_t take = size < 64 - have ? size : 64 - have;
     memcpy(h->block + have, in, take);
     h->size += take;
@@ -82,17 +90,21 @@ void mgp_sha256_hex(mgp_sha256 *h, char out[65]) {
 }
 
 magpie_status mgp_sha256_file(const char *path, char out[65], uint64_t *size, magpie_error *err) {
-  FILE *file = fopen(path, "rbe");
-  if (!file) return mgp_fail_errno(err, errno, "%s cannot be read", path);
+  int fd = -1;
+  uint64_t expected = 0;
+  MGP_FORWARD(mgp_file_open(path, &fd, &expected, err));
   unsigned char *block = mgp_malloc(NULL, READ_SIZE);
   mgp_sha256 h;
   mgp_sha256_init(&h);
-  magpie_status status = block ? MAGPIE_OK : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory");
-  for (size_t got; block && (got = fread(block, 1, READ_SIZE, file)) > 0;)
-    mgp_sha256_add(&h, block, got);
-  if (block && ferror(file)) status = mgp_fail_errno(err, errno, "%s cannot be read", path);
+  magpie_status status =
+      block ? MAGPIE_OK : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to read %s", path);
+  size_t got = READ_SIZE;
+  while (status == MAGPIE_OK && got == READ_SIZE) {
+    status = mgp_file_fill(fd, path, block, READ_SIZE, &got, err);
+    if (status == MAGPIE_OK) mgp_sha256_add(&h, block, got);
+  }
   mgp_free(NULL, block);
-  fclose(file);
+  close(fd);
   if (status != MAGPIE_OK) return status;
   if (size) *size = h.size;
   mgp_sha256_hex(&h, out);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -51,8 +52,12 @@ static void *worker(void *argument) {
   return NULL;
 }
 
+/* The cores that this process may use, which taskset or a container can make fewer than there are.
+ */
 static int core_count(void) {
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t allowed;
+  const bool is_known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+  const long cores = is_known ? CPU_COUNT(&allowed) : sysconf(_SC_NPROCESSORS_ONLN);
   return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (int)cores;
 }
 

@@ -17,6 +17,7 @@ void mgp_topk_init(mgp_topk *t, mgp_scored *storage, size_t k) {
 }
 
 float mgp_topk_floor(const mgp_topk *t) {
+  if (t->k == 0) return INFINITY; /* nothing enters, and there is no heap to look into */
   return t->count < t->k ? -INFINITY : t->heap[0].score;
 }
 
@@ -58,6 +59,11 @@ void mgp_topk_push(mgp_topk *t, float score, uint64_t id) {
 
 int mgp_scored_compare(const void *a, const void *b) {
   const mgp_scored x = *(const mgp_scored *)a, y = *(const mgp_scored *)b;
+  /* NaN last, by id: a sort needs a total order */
+  if (isnan(x.score) || isnan(y.score)) {
+    const int nan_order = (isnan(x.score) != 0) - (isnan(y.score) != 0);
+    return nan_order ? nan_order : (x.id > y.id) - (x.id < y.id);
+  }
   return is_worse(x, y) - is_worse(y, x);
 }
 

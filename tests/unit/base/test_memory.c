@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/base.h"
 
@@ -35,6 +36,57 @@ static void allocator_refuses_sizes_that_overflow(void **state) {
   assert_non_null(block);
   mgp_free(NULL, block);
   mgp_free(NULL, NULL);
+}
+
+/* A size near the end of the address space must not wrap the count round to below the ceiling. */
+static void allocator_refusing_a_giant_leaves_count_and_peak(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(4096), *open = mgp_alloc_create(0);
+  void *block = mgp_malloc(a, 2000), *other = mgp_malloc(open, 2000);
+  const uint64_t used = mgp_alloc_used(a), peak = mgp_alloc_peak(a);
+  for (size_t less = 0; less < 1900; less += 7) {
+    assert_null(mgp_malloc(a, SIZE_MAX - less));
+    assert_null(mgp_realloc(a, block, SIZE_MAX - less));
+    assert_null(mgp_malloc(open, SIZE_MAX - less));
+  }
+  assert_int_equal(mgp_alloc_used(a), used);
+  assert_int_equal(mgp_alloc_peak(a), peak);
+  assert_int_equal(mgp_alloc_used(open), used);
+  mgp_free(a, block);
+  mgp_free(open, other);
+  mgp_alloc_destroy(a);
+  mgp_alloc_destroy(open);
+}
+
+typedef struct shared_alloc {
+  mgp_alloc *alloc;
+  atomic_int failures;
+} shared_alloc;
+
+/* Four threads of two blocks each fit below the ceiling, so none may ever be refused. */
+static void *churn(void *context) {
+  shared_alloc *s = context;
+  for (int i = 0; i < 2000; i++) {
+    void *p = mgp_malloc(s->alloc, 100), *q = mgp_malloc(s->alloc, 100);
+    if (!p || !q) atomic_fetch_add(&s->failures, 1);
+    /* over the ceiling, and nobody else's trouble */
+    if (mgp_malloc(s->alloc, 1 << 20)) atomic_fetch_add(&s->failures, 1);
+    mgp_free(s->alloc, p);
+    mgp_free(s->alloc, q);
+  }
+  return NULL;
+}
+
+static void allocator_shared_by_threads_counts_exactly(void **state) {
+  (void)state;
+  shared_alloc s = {.alloc = mgp_alloc_create(8 * 116)};
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, churn, &s);
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  assert_int_equal(s.failures, 0);
+  assert_int_equal(mgp_alloc_used(s.alloc), 0);
+  assert_true(mgp_alloc_peak(s.alloc) <= 8 * 116);
+  mgp_alloc_destroy(s.alloc);
 }
 
 static void realloc_keeps_content_and_count(void **state) {
@@ -121,6 +173,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(allocator_over_its_ceiling_gives_null_and_keeps_its_count),
       cmocka_unit_test(allocator_refuses_sizes_that_overflow),
+      cmocka_unit_test(allocator_refusing_a_giant_leaves_count_and_peak),
+      cmocka_unit_test(allocator_shared_by_threads_counts_exactly),
       cmocka_unit_test(realloc_keeps_content_and_count),
       cmocka_unit_test(every_nth_allocation_may_fail),
       cmocka_unit_test(arena_blocks_are_aligned_and_survive_growth),
