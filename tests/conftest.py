@@ -25,13 +25,19 @@ class Magpie:
         argv = [str(BUILD / "magpie"), *map(os.fspath, args)]
         if index:
             argv += ["-x", self.index]
-        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout,
-                              env=dict(self.env, **(env or {})))
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env=dict(self.env, **(env or {})),
+        )
         if code is not None:
             assert done.returncode == code, (
                 f"{argv} gave {done.returncode}, expected {code}\n"
                 f"{done.stdout.decode(errors='replace')[-3000:]}\n"
-                f"{done.stderr.decode(errors='replace')[-3000:]}")
+                f"{done.stderr.decode(errors='replace')[-3000:]}"
+            )
         return done
 
     def add(self, *paths, code=0, **more):

@@ -21,8 +21,10 @@ MAGPIE = ROOT / "build" / "magpie"
 ITEMS = int(os.environ.get("BENCH_ITEMS", 10000))
 REPEATS = int(os.environ.get("BENCH_REPEATS", 7))
 
-WORDS = ("river stone bridge winter harbour engine letter garden silver window market doctor "
-         "forest planet music copper island valley summer castle").split()
+WORDS = (
+    "river stone bridge winter harbour engine letter garden silver window market doctor "
+    "forest planet music copper island valley summer castle"
+).split()
 
 
 def make_index(folder):
@@ -31,17 +33,25 @@ def make_index(folder):
     index = folder / "ten-thousand.mgp"
     with (folder / "records.jsonl").open("w") as out:
         for n in range(ITEMS):
-            out.write(json.dumps({"id": str(n), "text": " ".join(random.choices(WORDS, k=6))}) + "\n")
-    subprocess.run([MAGPIE, "import", folder / "records.jsonl", "-x", index, "-q"], check=True,
-                   stdout=subprocess.DEVNULL)
+            out.write(
+                json.dumps({"id": str(n), "text": " ".join(random.choices(WORDS, k=6))}) + "\n"
+            )
+    subprocess.run(
+        [MAGPIE, "import", folder / "records.jsonl", "-x", index, "-q"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return index
 
 
 def one_run(index, extra):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    out = subprocess.run([MAGPIE, "search", "a bridge over the river", "-x", index, "--json", *extra],
-                         check=True, capture_output=True).stdout
+    out = subprocess.run(
+        [MAGPIE, "search", "a bridge over the river", "-x", index, "--json", *extra],
+        check=True,
+        capture_output=True,
+    ).stdout
     wall = (time.perf_counter() - start) * 1e3
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, (after.ru_utime - before.ru_utime) * 1e3, json.loads(out)["took_ms"]
@@ -55,9 +65,11 @@ def main():
             one_run(index, extra)
             runs = [one_run(index, extra) for _ in range(REPEATS)]
             walls = [r[0] for r in runs]
-            print(f"{what},{ITEMS},{statistics.median(walls):.0f},{min(walls):.0f},{max(walls):.0f},"
-                  f"{statistics.median(r[1] for r in runs):.0f},"
-                  f"{statistics.median(r[2] for r in runs):.0f}")
+            print(
+                f"{what},{ITEMS},{statistics.median(walls):.0f},{min(walls):.0f},{max(walls):.0f},"
+                f"{statistics.median(r[1] for r in runs):.0f},"
+                f"{statistics.median(r[2] for r in runs):.0f}"
+            )
 
 
 if __name__ == "__main__":

@@ -21,17 +21,29 @@ COLLECTION = ROOT / "demo" / "collection"
 def index(what, *roots):
     with tempfile.TemporaryDirectory() as place:
         start = time.perf_counter()
-        process = subprocess.Popen([ROOT / "build" / "magpie", "index", *roots, "-x",
-                                    pathlib.Path(place) / "memory.mgp", "--json"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [
+                ROOT / "build" / "magpie",
+                "index",
+                *roots,
+                "-x",
+                pathlib.Path(place) / "memory.mgp",
+                "--json",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         last = None
         for line in process.stdout:
             last = line
         process.wait()
         report = json.loads(last)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"{what},{report['files_seen']},{report['items_added']},"
-              f"{time.perf_counter() - start:.0f},{peak:.0f}", flush=True)
+        print(
+            f"{what},{report['files_seen']},{report['items_added']},"
+            f"{time.perf_counter() - start:.0f},{peak:.0f}",
+            flush=True,
+        )
 
 
 def main():

@@ -77,14 +77,14 @@ size_t mgp_encoder_space_count(const mgp_encoder *e);
 const mgp_space_info *mgp_encoder_space(const mgp_encoder *e, size_t index);
 
 /* Makes the sessions for these inputs (mgp_input bits) now. Picture and sound models are otherwise
- * opened by their first use; a long run calls this first, so that a broken model is one error before
- * the run and not one for each file. Inputs that the pack does not take are ignored. */
+ * opened by their first use; a long run calls this first, so that a broken model is one error
+ * before the run and not one for each file. Inputs that the pack does not take are ignored. */
 magpie_status mgp_encoder_warm(mgp_encoder *e, unsigned inputs, magpie_error *err);
 
 /* A batch of documents for one thread: at most so many texts, and so many padded tokens (texts x
  * longest), or one longer text. What the layers hold then stays in a core's cache. Measured with
- * multilingual-e5-small on 173-token passages, one thread: 256 tokens give 4.2, 512: 3.6, 1024: 2.9,
- * 2048: 2.6 thousand tokens a second; the process holds 167, 174, 208, 277 MB. */
+ * multilingual-e5-small on 173-token passages, one thread: 256 tokens give 4.2, 512: 3.6,
+ * 1024: 2.9, 2048: 2.6 thousand tokens a second; the process holds 167, 174, 208, 277 MB. */
 #define MGP_BATCH_TEXTS 32
 #define MGP_BATCH_TOKENS 256
 /* Documents: one batch, padded to its longest, as given (the caller sorts by length).

@@ -9,6 +9,9 @@
 
 #define THUMB_SIDE 256
 #define TITLE_MAX 300
+/* A title of fewer words is a name that many passages share: in their vectors it drowns what tells
+ * them apart (docs/decisions/0001-text-space.md). It is always among the words. */
+#define TITLE_WORDS 6
 
 /* What is made of an item before the lock is taken. */
 typedef struct prepared {
@@ -138,6 +141,16 @@ static void fill_row(mgp_ingest *in, mgp_ingest_source *source, const mgp_media_
   else q->row.id = mgp_arena_printf(arena, "#%zu", source->item_count);
 }
 
+static size_t count_words(const char *text) {
+  size_t count = 0;
+  for (bool inside = false; *text; text++) {
+    const bool is_space = *text == ' ' || *text == '\t' || *text == '\n';
+    count += !is_space && !inside;
+    inside = !is_space;
+  }
+  return count;
+}
+
 /* What the two text indexes read: title, heading path, text. Under the mutex. */
 static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mgp_media_item *item,
                        mgp_queued_item *q) {
@@ -149,7 +162,7 @@ static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mg
   q->row.language = mgp_arena_strdup(in->arena, item_language(in, item, q->words));
   const bool has_prose = item->text && item->text[0] && in->text_space != SIZE_MAX;
   if (!has_prose) return;
-  const bool is_named = source->title || (item->title && item->title[0]);
+  const bool is_named = count_words(q->row.title) >= TITLE_WORDS;
   q->prose =
       mgp_arena_printf(in->arena, "%s%s%s%s%s", is_named ? q->row.title : "", is_named ? " " : "",
                        or_empty(item->context), item->context ? " " : "", item->text);

@@ -37,36 +37,60 @@ def test_empty_file(magpie, good):
 
 
 def test_picture_of_0_by_0_pixels(magpie, good):
-    (good / "zero.png").write_bytes(media_files.png_of_stream(0, 0, b"x\x9c\x03\x00\x00\x00\x00\x01"))
+    (good / "zero.png").write_bytes(
+        media_files.png_of_stream(0, 0, b"x\x9c\x03\x00\x00\x00\x00\x01")
+    )
     expect_failure(magpie, good, "zero.png")
 
 
-@pytest.mark.parametrize("name,content", [
-    ("cut.jpg", lambda: media_files.jpeg(400, 300)), ("cut.png", lambda: media_files.png(200, 200, lambda x, y: (x * y % 251, x, y))),
-    ("cut.pdf", lambda: media_files.pdf([["one"], ["two"]]))])
+@pytest.mark.parametrize(
+    "name,content",
+    [
+        ("cut.jpg", lambda: media_files.jpeg(400, 300)),
+        ("cut.png", lambda: media_files.png(200, 200, lambda x, y: (x * y % 251, x, y))),
+        ("cut.pdf", lambda: media_files.pdf([["one"], ["two"]])),
+    ],
+)
 def test_truncated_file(magpie, good, name, content):
     whole = content()
-    (good / name).write_bytes(whole[:len(whole) // 2])
+    (good / name).write_bytes(whole[: len(whole) // 2])
     expect_failure(magpie, good, name)
 
 
 def test_truncated_ogg(magpie, good, tmp_path):
     media_files.tone(tmp_path / "t.wav", 8)
-    done = subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "t.wav", "-c:a", "libvorbis",
-                           tmp_path / "t.ogg"]) if _has("ffmpeg") else None
+    done = (
+        subprocess.run(
+            [
+                "ffmpeg",
+                "-v",
+                "error",
+                "-i",
+                tmp_path / "t.wav",
+                "-c:a",
+                "libvorbis",
+                tmp_path / "t.ogg",
+            ]
+        )
+        if _has("ffmpeg")
+        else None
+    )
     if done is None:
         source = ROOT.parent / "shared" / "data" / "esc10" / "audio"
         if not source.exists():
-            pytest.skip("neither the ffmpeg command nor ../shared is here: a cut OGG was NOT tested")
+            pytest.skip(
+                "neither the ffmpeg command nor ../shared is here: a cut OGG was NOT tested"
+            )
         whole = next(source.glob("*.ogg")).read_bytes()
     else:
         whole = (tmp_path / "t.ogg").read_bytes()
-    (good / "cut.ogg").write_bytes(whole[:len(whole) // 2])
+    (good / "cut.ogg").write_bytes(whole[: len(whole) // 2])
     expect_failure(magpie, good, "cut.ogg")
 
 
 def _has(command):
     import shutil
+
     return shutil.which(command) is not None
 
 
@@ -83,7 +107,9 @@ def test_pdf_with_a_password(magpie, good):
 
 
 def test_broken_utf8_is_read_with_replacements(magpie, good):
-    (good / "broken.txt").write_bytes(b"The wagtail \xff\xfe\xfa runs \xc3 along the bank of the river.")
+    (good / "broken.txt").write_bytes(
+        b"The wagtail \xff\xfe\xfa runs \xc3 along the bank of the river."
+    )
     assert magpie.add(good)["files_failed"] == 0
     assert magpie.hits("wagtail")[0]["source"].endswith("broken.txt")
 
@@ -119,8 +145,12 @@ def test_unreadable_file_and_folder(magpie, good):
 def test_file_that_vanishes_during_the_run(magpie, good):
     for n in range(300):
         (good / f"{n:04}.txt").write_text(f"Text number {n} about herons. " * 60)
-    process = subprocess.Popen([BUILD / "magpie", "index", good, "-x", magpie.index, "--json"],
-                               env=magpie.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [BUILD / "magpie", "index", good, "-x", magpie.index, "--json"],
+        env=magpie.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     for line in process.stdout:
         if json.loads(line)["event"] == "file":
             (good / "0299.txt").unlink()
@@ -174,11 +204,21 @@ def reasons(magpie):
 
 
 def test_bad_records_are_named_by_line(magpie):
-    report = magpie.imports([
-        {"id": "a", "text": "A dunlin on the mud flat."}, b"{broken", b"[1, 2]", {"text": "no id"},
-        {"id": "b"}, {"id": "a", "text": "again"}, {"id": "@x", "text": "reserved"},
-        {"id": "c", "path": "no-such-file.txt"}, {"id": "d", "text": 5},
-        {"id": "e", "text": "A curlew calls."}], code=1)
+    report = magpie.imports(
+        [
+            {"id": "a", "text": "A dunlin on the mud flat."},
+            b"{broken",
+            b"[1, 2]",
+            {"text": "no id"},
+            {"id": "b"},
+            {"id": "a", "text": "again"},
+            {"id": "@x", "text": "reserved"},
+            {"id": "c", "path": "no-such-file.txt"},
+            {"id": "d", "text": 5},
+            {"id": "e", "text": "A curlew calls."},
+        ],
+        code=1,
+    )
     assert report["files_added"] == 2 and report["files_failed"] == 8
     why = reasons(magpie)
     assert set(why) == {"2", "3", "4", "5", "6", "7", "8", "9"}
@@ -193,7 +233,17 @@ def test_a_line_of_100_mb_is_passed_over_without_being_held(magpie):
         for _ in range(100):
             yield b"x" * (1 << 20)
         yield b'"}\n{"id":"after","text":"A crane in the meadow."}\n'
-    argv = ["/usr/bin/env", str(BUILD / "magpie"), "import", "-", "-x", magpie.index, "--json", "-q"]
+
+    argv = [
+        "/usr/bin/env",
+        str(BUILD / "magpie"),
+        "import",
+        "-",
+        "-x",
+        magpie.index,
+        "--json",
+        "-q",
+    ]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=magpie.env)
     for block in lines():
         process.stdin.write(block)
@@ -205,10 +255,19 @@ def test_a_line_of_100_mb_is_passed_over_without_being_held(magpie):
 
 
 def test_vectors_with_nan_infinity_or_the_wrong_dimension(magpie):
-    magpie.imports([{"id": "v1", "vector": [1, 0, 0]}, {"id": "v2", "vector": [0, 1, 0], "text": "two"},
-                    b'{"id":"nan","vector":[NaN,0,0]}', b'{"id":"inf","vector":[1e999,0,0]}',
-                    {"id": "short", "vector": [1, 0]}, {"id": "zero", "vector": [0, 0, 0]},
-                    {"id": "word", "vector": [1, "x", 0]}, {"id": "none", "vector": []}], code=1)
+    magpie.imports(
+        [
+            {"id": "v1", "vector": [1, 0, 0]},
+            {"id": "v2", "vector": [0, 1, 0], "text": "two"},
+            b'{"id":"nan","vector":[NaN,0,0]}',
+            b'{"id":"inf","vector":[1e999,0,0]}',
+            {"id": "short", "vector": [1, 0]},
+            {"id": "zero", "vector": [0, 0, 0]},
+            {"id": "word", "vector": [1, "x", 0]},
+            {"id": "none", "vector": []},
+        ],
+        code=1,
+    )
     why = reasons(magpie)
     assert set(why) == {"3", "4", "5", "6", "7", "8"}
     assert "2 numbers" in why["5"] and "3" in why["5"]
@@ -220,6 +279,7 @@ def test_vectors_with_nan_infinity_or_the_wrong_dimension(magpie):
 
 def copy_pack(tmp_path, name):
     import shutil
+
     place = tmp_path / "packs"
     shutil.copytree(ROOT / ".deps" / "packs" / name, place / name, symlinks=True)
     return place
@@ -233,8 +293,12 @@ def test_a_corrupted_model_is_named_and_the_rest_works(magpie, good, tmp_path):
     data[1000:2000] = b"\0" * 1000
     model.write_bytes(data)
     packs = f"{place}:{ROOT / '.deps' / 'packs'}"
-    done = magpie.run("models", "verify", "efficientnet-lite0", "--packs", packs, code=1, index=False)
-    assert b"sha256" in done.stdout + done.stderr and model.name.encode() in done.stdout + done.stderr
+    done = magpie.run(
+        "models", "verify", "efficientnet-lite0", "--packs", packs, code=1, index=False
+    )
+    assert (
+        b"sha256" in done.stdout + done.stderr and model.name.encode() in done.stdout + done.stderr
+    )
     model.write_bytes(b"not a model")
     (good / "sun.jpg").write_bytes(media_files.jpeg())
     done = magpie.run("index", good, "--packs", packs, code=None)
@@ -256,8 +320,12 @@ def test_without_any_pack_words_still_work(magpie, good, tmp_path):
 def start_long_run(magpie, folder):
     for n in range(600):
         (folder / f"{n:04}.txt").write_text(f"Text number {n} about geese. " * 80)
-    process = subprocess.Popen([BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
-                               env=magpie.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
+        env=magpie.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     for line in process.stdout:
         if json.loads(line)["event"] in ("file", "commit"):
             return process
@@ -285,14 +353,20 @@ def test_a_reader_works_while_a_writer_writes(magpie, good):
 def test_a_full_disk_is_a_clear_error_and_the_index_lives(magpie, good, tmp_path):
     place = tmp_path / "small"
     place.mkdir()
-    if os.geteuid() != 0 or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], capture_output=True).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], capture_output=True
+        ).returncode
+    ):
         pytest.skip("a small file system cannot be mounted here: a full disk was NOT tested")
     try:
         magpie.index = str(place / "full.mgp")
         magpie.run("index", good / "good.txt", "-q")
         for n in range(200):
-            (good / f"{n:04}.txt").write_text(f"Text number {n} about geese {os.urandom(3000).hex()}. " * 4)
+            (good / f"{n:04}.txt").write_text(
+                f"Text number {n} about geese {os.urandom(3000).hex()}. " * 4
+            )
         done = magpie.run("index", good, "-q", code=1)
         assert b"space" in done.stderr.lower()
         assert magpie.hits("heron", "-w", "text=0")[0]["text"] == GOOD
@@ -327,9 +401,17 @@ def test_a_damaged_segment_is_left_out_with_a_warning(magpie, good):
 
 
 def test_wrong_usage_exits_with_2(magpie, good):
-    for args in (["index"], ["search"], ["search", "--no-such-option"], ["fly"],
-                 ["search", "x", "-k", "0"], ["search", "x", "-w", "t"], ["import"],
-                 ["search", "--queries", "q.jsonl"], ["index", good, "--memory", "1x"]):
+    for args in (
+        ["index"],
+        ["search"],
+        ["search", "--no-such-option"],
+        ["fly"],
+        ["search", "x", "-k", "0"],
+        ["search", "x", "-w", "t"],
+        ["import"],
+        ["search", "--queries", "q.jsonl"],
+        ["index", good, "--memory", "1x"],
+    ):
         done = magpie.run(*args, code=2)
         assert b"magpie" in done.stderr
 

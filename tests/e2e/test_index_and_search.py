@@ -10,12 +10,18 @@ import media_files
 import pytest
 from conftest import needs_pack
 
-ALPS = ("The glacier above the village has lost half of its ice since 1980. "
-        "Guides now lead hikers around the lake that formed below it.")
-BREAD = ("Sourdough bread needs flour, water, salt and patience. "
-         "Let the dough rest overnight before baking it in a hot oven.")
-GERMAN = ("Der Gletscher über dem Dorf hat seit 1980 die Hälfte seines Eises verloren. "
-          "Bergführer leiten die Wanderer nun um den neuen See herum.")
+ALPS = (
+    "The glacier above the village has lost half of its ice since 1980. "
+    "Guides now lead hikers around the lake that formed below it."
+)
+BREAD = (
+    "Sourdough bread needs flour, water, salt and patience. "
+    "Let the dough rest overnight before baking it in a hot oven."
+)
+GERMAN = (
+    "Der Gletscher über dem Dorf hat seit 1980 die Hälfte seines Eises verloren. "
+    "Bergführer leiten die Wanderer nun um den neuen See herum."
+)
 
 
 @pytest.fixture
@@ -24,12 +30,20 @@ def collection(folder):
     (folder / "bread.md").write_text(f"# Baking\n\n## Sourdough\n\n{BREAD}\n")
     (folder / "gletscher.html").write_text(
         f"<html lang=de><head><title>Gletscher</title></head><body><nav>Start Impressum</nav>"
-        f"<main><h1>Eis</h1><p>{GERMAN}</p><img src=a.png alt='Luftbild des Gletschers'></main></body></html>")
+        f"<main><h1>Eis</h1><p>{GERMAN}</p><img src=a.png alt='Luftbild des Gletschers'></main></body></html>"
+    )
     (folder / "stock.csv").write_text("name,price,colour\nanvil,19.50,black\nbucket,4.20,yellow\n")
-    (folder / "notes.jsonl").write_text('{"note":"the plumber comes on Tuesday","room":"kitchen"}\n')
-    (folder / "report.pdf").write_bytes(media_files.pdf(
-        [["Annual report of the harbour.", "Ferries carried two million passengers."],
-         ["Appendix: the lighthouse was repainted in white and red."]]))
+    (folder / "notes.jsonl").write_text(
+        '{"note":"the plumber comes on Tuesday","room":"kitchen"}\n'
+    )
+    (folder / "report.pdf").write_bytes(
+        media_files.pdf(
+            [
+                ["Annual report of the harbour.", "Ferries carried two million passengers."],
+                ["Appendix: the lighthouse was repainted in white and red."],
+            ]
+        )
+    )
     (folder / "sun.jpg").write_bytes(media_files.jpeg())
     (folder / "red.png").write_bytes(media_files.png(64, 48))
     media_files.tone(folder / "tone.wav", 3.0, 440)
@@ -43,9 +57,14 @@ def test_a_mixed_folder_is_indexed_and_every_kind_is_found(magpie, collection):
     kinds = magpie.status()["items"]
     assert kinds["passage"] >= 4 and kinds["row"] == 3 and kinds["image"] == 2
     assert kinds["page"] == 2 and kinds["sound"] == 1 + 3  # 14 s: spans at 0, 4 and 8 s
-    for question, source in [("sourdough dough", "bread.md"), ("lighthouse", "report.pdf"),
-                             ("yellow bucket", "stock.csv"), ("plumber", "notes.jsonl"),
-                             ("Bergführer", "gletscher.html"), ("glacier hikers", "alps.txt")]:
+    for question, source in [
+        ("sourdough dough", "bread.md"),
+        ("lighthouse", "report.pdf"),
+        ("yellow bucket", "stock.csv"),
+        ("plumber", "notes.jsonl"),
+        ("Bergführer", "gletscher.html"),
+        ("glacier hikers", "alps.txt"),
+    ]:
         best = magpie.hits(question)[0]
         assert best["source"].endswith(source), (question, best)
 
@@ -55,14 +74,27 @@ def test_the_json_of_a_search_has_the_promised_shape(magpie, collection):
     answer = magpie.search("lighthouse repainted", "--kind", "passage")
     assert set(answer) >= {"query", "took_ms", "generation", "hits"}
     hit = answer["hits"][0]
-    assert set(hit) >= {"rank", "id", "score", "scores", "kind", "source", "title", "text", "locator",
-                        "metadata"}
+    assert set(hit) >= {
+        "rank",
+        "id",
+        "score",
+        "scores",
+        "kind",
+        "source",
+        "title",
+        "text",
+        "locator",
+        "metadata",
+    }
     assert hit["rank"] == 1 and hit["kind"] == "passage" and hit["scores"]["words"] > 0
     assert hit["locator"]["page"] == 2
     x, y, width, height = hit["locator"]["bbox"]
     assert 60 < x < 90 and 40 < y < 90 and width > 100 and height > 5
     start, size = hit["highlights"][0]
-    assert hit["text"].encode()[start:start + size].decode().lower() in ("lighthouse", "repainted")
+    assert hit["text"].encode()[start : start + size].decode().lower() in (
+        "lighthouse",
+        "repainted",
+    )
 
 
 def test_the_same_question_gives_the_same_bytes(magpie, collection):
@@ -73,7 +105,10 @@ def test_the_same_question_gives_the_same_bytes(magpie, collection):
 
 def test_kinds_filter_and_an_unknown_kind_finds_nothing(magpie, collection):
     magpie.add(collection)
-    assert {h["kind"] for h in magpie.hits("glacier", "--kind", "row,image", "-k", "50")} <= {"row", "image"}
+    assert {h["kind"] for h in magpie.hits("glacier", "--kind", "row,image", "-k", "50")} <= {
+        "row",
+        "image",
+    }
     done = magpie.run("search", "glacier", "--kind", "hologram", code=1)
     assert b"hologram" in done.stderr
 
@@ -87,8 +122,10 @@ def test_nothing_found_exits_with_1(magpie, folder):
 def test_a_question_in_german_finds_the_english_text(magpie, collection):
     needs_pack("multilingual-e5-small")
     magpie.add(collection)
-    sources = [os.path.basename(h["source"]) for h in magpie.hits("Wie backe ich ein Brot?", "-k", "3",
-                                                                  "--kind", "passage")]
+    sources = [
+        os.path.basename(h["source"])
+        for h in magpie.hits("Wie backe ich ein Brot?", "-k", "3", "--kind", "passage")
+    ]
     assert "bread.md" in sources[:1]
 
 
@@ -136,8 +173,11 @@ def test_changed_new_and_vanished_files_are_followed(magpie, collection):
     assert magpie.hits("marmots")[0]["source"].endswith("alps.txt")
     assert magpie.hits("kingfisher")[0]["source"].endswith("new.txt")
     assert not any(h["source"].endswith("bread.md") for h in magpie.hits("sourdough", "-k", "50"))
-    assert not any("1980" in h["text"] for h in magpie.hits("glacier", "-k", "50")
-                   if h["source"].endswith("alps.txt"))
+    assert not any(
+        "1980" in h["text"]
+        for h in magpie.hits("glacier", "-k", "50")
+        if h["source"].endswith("alps.txt")
+    )
 
 
 def test_a_moved_file_keeps_its_items(magpie, collection):
@@ -146,7 +186,9 @@ def test_a_moved_file_keeps_its_items(magpie, collection):
     (collection / "sub").mkdir()
     (collection / "bread.md").rename(collection / "sub" / "brot.md")
     report = magpie.add(collection)
-    assert report["files_moved"] == 1 and report["items_added"] == 0 and report["files_removed"] == 0
+    assert (
+        report["files_moved"] == 1 and report["items_added"] == 0 and report["files_removed"] == 0
+    )
     after = magpie.hits("sourdough")[0]
     assert after["id"] == before["id"] and after["source"].endswith("sub/brot.md")
 
@@ -200,10 +242,15 @@ def test_interrupt_leaves_a_consistent_index_and_the_next_run_goes_on(magpie, fo
     import signal
     import subprocess
     from conftest import BUILD
+
     for n in range(400):
         (folder / f"{n:04}.txt").write_text(f"Document number {n} speaks of item{n}. " * 40)
-    process = subprocess.Popen([BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
-                               env=magpie.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
+        env=magpie.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     for line in process.stdout:
         if json.loads(line)["event"] == "commit":
             break
@@ -221,10 +268,15 @@ def test_interrupt_leaves_a_consistent_index_and_the_next_run_goes_on(magpie, fo
 def test_a_killed_run_leaves_a_consistent_index(magpie, folder):
     import subprocess
     from conftest import BUILD
+
     for n in range(300):
         (folder / f"{n:04}.txt").write_text(f"Document number {n} speaks of item{n}. " * 40)
-    process = subprocess.Popen([BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
-                               env=magpie.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
+        env=magpie.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     for line in process.stdout:
         if json.loads(line)["event"] == "commit":
             break

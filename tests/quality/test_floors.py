@@ -27,7 +27,9 @@ def make(place, name):
 
 
 def write_jsonl(path, rows):
-    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8"
+    )
     return path
 
 
@@ -39,7 +41,9 @@ def batch(magpie, place, queries, *options, k=100):
     """Runs queries [(id, parts)]; gives {query: [record, …]}."""
     source = write_jsonl(place / "queries.jsonl", [{"id": i, "parts": p} for i, p in queries])
     run = place / "run.trec"
-    magpie.run("search", "--queries", source, "--run", run, "-k", str(k), "-q", *options, timeout=1500)
+    magpie.run(
+        "search", "--queries", source, "--run", run, "-k", str(k), "-q", *options, timeout=1500
+    )
     ranked = defaultdict(list)
     for line in run.read_text().splitlines():
         query, _, record, *_ = line.split(" ")
@@ -69,8 +73,10 @@ def recall(ranked, relevant, k=10):
 
 def scifact_index(place, name, *options):
     data = shared("scifact")
-    rows = [{"id": r["id"], "title": r["title"], "text": r["text"]}
-            for r in read_jsonl(data / "corpus.jsonl")]
+    rows = [
+        {"id": r["id"], "title": r["title"], "text": r["text"]}
+        for r in read_jsonl(data / "corpus.jsonl")
+    ]
     magpie = make(place, name)
     magpie.run("import", write_jsonl(place / "scifact.jsonl", rows), "-q", *options, timeout=1500)
     relevant = defaultdict(set)
@@ -111,8 +117,9 @@ def test_scifact_fusion_beats_both(scifact, place):
 
 def test_scifact_with_the_english_pack_reaches_its_figure(place):
     needs_pack("bge-small-en-v1.5")
-    magpie, queries, relevant = scifact_index(place, "scifact-bge", "--text-pack",
-                                              "bge-small-en-v1.5")
+    magpie, queries, relevant = scifact_index(
+        place, "scifact-bge", "--text-pack", "bge-small-en-v1.5"
+    )
     value = ndcg(batch(magpie, place, queries, "-w", "words=0"), relevant)
     print(f"SciFact dense (bge-small) nDCG@10 {value:.4f}")
     assert value >= 0.698 - 0.01
@@ -126,14 +133,17 @@ def xquad(place):
     needs_pack("multilingual-e5-small")
     data = shared("xquad")
     magpie = make(place, "xquad")
-    rows = [{"id": r["id"], "text": r["text"], "title": r.get("title", "").replace("_", " ")}
-            for r in read_jsonl(data / "corpus.en.jsonl")]
+    rows = [
+        {"id": r["id"], "text": r["text"], "title": r.get("title", "").replace("_", " ")}
+        for r in read_jsonl(data / "corpus.en.jsonl")
+    ]
     magpie.run("import", write_jsonl(place / "xquad.jsonl", rows), "-q", timeout=600)
     return magpie
 
 
-@pytest.mark.parametrize("language,figure", [("en", .995), ("de", .984), ("es", .988), ("zh", .939),
-                                             ("ar", .931)])
+@pytest.mark.parametrize(
+    "language,figure", [("en", 0.995), ("de", 0.984), ("es", 0.988), ("zh", 0.939), ("ar", 0.931)]
+)
 def test_xquad_question_finds_the_english_paragraph(xquad, place, language, figure):
     rows = read_jsonl(shared("xquad") / f"queries.{language}.jsonl")
     relevant = {r["id"]: {r["doc"]} for r in rows}
@@ -151,8 +161,14 @@ def esc10(place):
     data = shared("esc10")
     rows = [r for r in read_jsonl(data / "manifest.jsonl") if int(r["fold"]) <= 4]
     magpie = make(place, "esc10")
-    magpie.run("import", write_jsonl(place / "esc10.jsonl", [
-        {"id": r["id"], "path": str(data / r["path"])} for r in rows]), "-q", timeout=600)
+    magpie.run(
+        "import",
+        write_jsonl(
+            place / "esc10.jsonl", [{"id": r["id"], "path": str(data / r["path"])} for r in rows]
+        ),
+        "-q",
+        timeout=600,
+    )
     return magpie, rows
 
 
@@ -161,8 +177,9 @@ def test_sound_finds_sounds_of_its_class(esc10, place):
     label = {r["id"]: r["label"] for r in rows}
     fold = {r["id"]: r["fold"] for r in rows}
     data = shared("esc10")
-    ranked = batch(magpie, place,
-                   [(r["id"], [{"audio": str(data / r["path"])}]) for r in rows], k=320)
+    ranked = batch(
+        magpie, place, [(r["id"], [{"audio": str(data / r["path"])}]) for r in rows], k=320
+    )
     total = 0.0
     for query, found in ranked.items():
         others = [d for d in found if fold[d] != fold[query]][:5]
@@ -178,10 +195,12 @@ def test_text_finds_sounds(esc10, place, column):
     label = {r["id"]: r["label"] for r in rows}
     table = csv.reader((shared("esc10") / "labels.tsv").open(), delimiter="\t")
     classes = [{"label": row[1], "caption": row[2]} for row in table if row[0].isdigit()]
-    ranked = batch(magpie, place, [(str(i), [{"text": c[column]}]) for i, c in enumerate(classes)],
-                   k=10)
-    value = sum(label[d] == c["label"] for i, c in enumerate(classes)
-                for d in ranked[str(i)][:10]) / (10 * len(classes))
+    ranked = batch(
+        magpie, place, [(str(i), [{"text": c[column]}]) for i, c in enumerate(classes)], k=10
+    )
+    value = sum(
+        label[d] == c["label"] for i, c in enumerate(classes) for d in ranked[str(i)][:10]
+    ) / (10 * len(classes))
     print(f"ESC-10 {column} -> sound P@10 {value:.4f}")
     assert value >= 0.96
 
@@ -194,8 +213,14 @@ def test_caption_finds_its_photo(place):
     data = shared("flickr8k-1k")
     rows = [r for r in read_jsonl(data / "manifest.jsonl") if (data / r["path"]).exists()]
     magpie = make(place, "flickr")
-    magpie.run("import", write_jsonl(place / "flickr.jsonl", [
-        {"id": r["id"], "path": str(data / r["path"])} for r in rows]), "-q", timeout=600)
+    magpie.run(
+        "import",
+        write_jsonl(
+            place / "flickr.jsonl", [{"id": r["id"], "path": str(data / r["path"])} for r in rows]
+        ),
+        "-q",
+        timeout=600,
+    )
     queries, relevant = [], {}
     for r in rows:
         for n, caption in enumerate(r["captions"]):
