@@ -22,7 +22,7 @@ magpie_status mgp_store_open(mgp_alloc *a, const char *path, bool read_only, mgp
 void mgp_store_close(mgp_store **s);
 const char *mgp_store_path(const mgp_store *s);
 /* The writer's lock: `lock` holds pid, host, command and start. LOCKED names the holder. A lock
- * whose holder died is taken over (fcntl locks die with their process). Deletes unnamed files. */
+ * whose holder died is taken over (flock dies with its process). Deletes unnamed files. */
 magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err);
 void mgp_store_unlock(mgp_store *s);
 
@@ -126,7 +126,8 @@ int mgp_snapshot_kind_number(const mgp_snapshot *snap, const char *name);
 const char *mgp_snapshot_kind_name(const mgp_snapshot *snap, int kind);
 uint64_t mgp_snapshot_item_count(const mgp_snapshot *snap);
 
-/* Copies into the arena; item and source of one hit. NOT_FOUND. Thread-safe. */
+/* Copies into the arena; item and source (may be NULL) of one hit. NOT_FOUND. Thread-safe. `thumb`
+ * is NULL; `thumb_size` says whether there is one. Like all reads here it sees the last commit. */
 magpie_status mgp_store_item_get(mgp_store *s, uint64_t number, mgp_arena *arena, mgp_item *item,
                                  mgp_source *source, magpie_error *err);
 /* By id; 0 in *number when absent. */
@@ -153,7 +154,9 @@ mgp_store_failures(mgp_store *s,
 /* Reads the thumbnail; NOT_FOUND. mgp_free. */
 magpie_status mgp_store_thumb_read(mgp_store *s, const char *id, void **bytes, size_t *size,
                                    magpie_error *err);
-/* {"items":{kind:n},"sources":n,"failures":n,"generation":n,"segments":[...],"bytes":n} */
+/* {"items":{kind:n},"sources":n,"failures":n,"generation":n,"bytes":n,
+ *  "spaces":[{"name","pack","metric","dim","segments","vectors","bytes"}],
+ *  "segments":[{"file","space","count","bytes","generation"}]} */
 magpie_status mgp_store_describe(mgp_store *s, json_t **out, magpie_error *err);
 
 #endif
