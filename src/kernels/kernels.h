@@ -2,8 +2,10 @@
  *
  * kernels: arithmetic on vectors, one table a processor tier, filled once.
  * Every kernel takes any length (0 too) and any alignment. `plain` is the reference; the others
- * agree with it within 1e-5 * sum(|a_i b_i|) for dot (forward error of a reordered sum). NaN in
- * gives NaN out.
+ * agree with it within 1e-5 * sum(|a_i b_i|) for dot (forward error of a reordered sum), 1e-5 of
+ * the value for squared L2 and 1e-5 for the cosine, of vectors of any size. NaN in gives NaN out.
+ * Only sums that leave float's range may differ: they are infinite, or NaN where signs are mixed.
+ * Within a tier the row kernels give bitwise what single calls give, wherever a row stands.
  */
 #ifndef MGP_KERNELS_H
 #define MGP_KERNELS_H
@@ -24,7 +26,8 @@ typedef struct mgp_kernels {
 } mgp_kernels;
 
 /* The best tier that this machine has and MAGPIE_CPU allows (MAGPIE_CPU=plain|avx2|avx512|neon
- * names the highest tier allowed). Decided once; thread-safe. */
+ * names the highest tier allowed; a name that this build does not know allows plain only). Decided
+ * once; thread-safe. */
 const mgp_kernels *mgp_kernels_get(void);
 /* One tier by name, whatever MAGPIE_CPU says; NULL if this machine or build lacks it. */
 const mgp_kernels *mgp_kernels_tier(const char *name);

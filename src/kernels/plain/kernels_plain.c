@@ -1,36 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference: one element after another, compiled without auto-vectorising.
+ * The reference: one element after another, summed in double and rounded once, compiled without
+ * auto-vectorising.
  */
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 
 #include "kernels/tiers.h"
 
-float mgp_cosine_of_sums(float dot, float norm_a, float norm_b) {
-  if (norm_a == 0 || norm_b == 0) return 0;
-  return dot / (sqrtf(norm_a) * sqrtf(norm_b));
-}
+/* Squared lengths between these lose nothing that matters to products that under- or overflow. */
+#define SAFE_LOW 1e-20f
+#define SAFE_HIGH 1e30f
 
 static float dot_plain(const float *a, const float *b, size_t dim) {
-  float sum = 0;
-  for (size_t i = 0; i < dim; i++) sum += a[i] * b[i];
-  return sum;
+  double sum = 0;
+  for (size_t i = 0; i < dim; i++) sum += (double)a[i] * b[i];
+  return (float)sum;
 }
 
 static float l2_squared_plain(const float *a, const float *b, size_t dim) {
-  float sum = 0;
-  for (size_t i = 0; i < dim; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return sum;
+  double sum = 0;
+  for (size_t i = 0; i < dim; i++) {
+    const double d = (double)a[i] - b[i];
+    sum += d * d;
+  }
+  return (float)sum;
 }
 
+/* No square of a float under- or overflows in double. */
 static float cosine_plain(const float *a, const float *b, size_t dim) {
-  float dot = 0, norm_a = 0, norm_b = 0;
+  double dot = 0, norm_a = 0, norm_b = 0;
   for (size_t i = 0; i < dim; i++) {
-    dot += a[i] * b[i];
-    norm_a += a[i] * a[i];
-    norm_b += b[i] * b[i];
+    dot += (double)a[i] * b[i];
+    norm_a += (double)a[i] * a[i];
+    norm_b += (double)b[i] * b[i];
   }
-  return mgp_cosine_of_sums(dot, norm_a, norm_b);
+  if (isnan(dot)) return NAN;
+  if (norm_a == 0 || norm_b == 0) return 0;
+  return (float)(dot / (sqrt(norm_a) * sqrt(norm_b)));
+}
+
+static bool is_safe(float norm) {
+  return norm >= SAFE_LOW && norm <= SAFE_HIGH;
+}
+
+float mgp_cosine_of_sums(const float *a, const float *b, size_t dim, float dot, float norm_a,
+                         float norm_b) {
+  if (is_safe(norm_a) && is_safe(norm_b)) return dot / (sqrtf(norm_a) * sqrtf(norm_b));
+  return cosine_plain(a, b, dim);
 }
 
 static void dot_rows_plain(const float *query, const float *rows, size_t dim, size_t stride,
@@ -55,8 +73,8 @@ void mgp_kernels_fill_plain(mgp_kernels *table) {
 float mgp_normalise_f32(float *v, size_t dim) {
   double sum = 0;
   for (size_t i = 0; i < dim; i++) sum += (double)v[i] * v[i];
-  const float length = (float)sqrt(sum);
-  if (!(length > 0) || !isfinite(length)) return length;
-  for (size_t i = 0; i < dim; i++) v[i] = (float)(v[i] / sqrt(sum));
-  return length;
+  const double length = sqrt(sum);
+  if (!(length > 0) || !isfinite(length)) return (float)length;
+  for (size_t i = 0; i < dim; i++) v[i] = (float)(v[i] / length);
+  return length < FLT_MAX ? (float)length : FLT_MAX; /* a finite vector has a finite length */
 }
