@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define IDLE_MAX 16
@@ -219,9 +220,21 @@ static magpie_status open_writer(mgp_store *s, mgp_connection *c, magpie_error *
   return configure_writer(s, c, err);
 }
 
+/* Where two create one index at once, SQLite does not always wait: to turn a new file into a WAL
+ * database it may have to give way at once, or neither would get on. */
+static magpie_status open_writer_in_turn(mgp_store *s, mgp_connection *c, magpie_error *err) {
+  const double end = mgp_clock_seconds() + BUSY_MS / 1000.0;
+  magpie_status status = open_writer(s, c, err);
+  while (status == MAGPIE_LOCKED && mgp_clock_seconds() < end) {
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    status = open_writer(s, c, err);
+  }
+  return status;
+}
+
 magpie_status mgp_catalog_open_writer(mgp_store *s, magpie_error *err) {
   MGP_FORWARD(connect(s, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "", &s->writer, err));
-  const magpie_status status = open_writer(s, s->writer, err);
+  const magpie_status status = open_writer_in_turn(s, s->writer, err);
   if (status != MAGPIE_OK) {
     mgp_catalog_close(s, s->writer);
     s->writer = NULL;

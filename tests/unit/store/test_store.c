@@ -188,6 +188,7 @@ static void *open_new(void *context) {
   mgp_store *s = NULL;
   magpie_error err = {0};
   const magpie_status status = mgp_store_open(NULL, context, false, &s, &err);
+  if (status != MAGPIE_OK) print_error("%s\n", err.message);
   mgp_store_close(&s);
   return (void *)(intptr_t)status;
 }
