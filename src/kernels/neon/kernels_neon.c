@@ -19,12 +19,13 @@ FOLDED float sum_lanes(const float32x4_t s[4]) {
   return vaddvq_f32(vaddq_f32(vaddq_f32(s[0], s[1]), vaddq_f32(s[2], s[3])));
 }
 
-/* The first `left` floats, zeros behind them. */
+/* The first `left` floats (at least one), zeros behind them; without a loop, which would keep the
+ * sums of the callers in memory. */
 FOLDED float32x4_t load_tail(const float *p, size_t left) {
   if (left >= WIDTH) return vld1q_f32(p);
-  float lanes[WIDTH] = {0};
-  for (size_t i = 0; i < left; i++) lanes[i] = p[i];
-  return vld1q_f32(lanes);
+  float32x4_t lanes = vsetq_lane_f32(p[0], vdupq_n_f32(0), 0);
+  if (left > 1) lanes = vsetq_lane_f32(p[1], lanes, 1);
+  return left > 2 ? vsetq_lane_f32(p[2], lanes, 2) : lanes;
 }
 
 FOLDED float32x4_t add_term(float32x4_t sum, float32x4_t x, float32x4_t y, bool is_l2) {
