@@ -353,6 +353,12 @@ static void queue_open_sources(mgp_ingest *in) {
   for (size_t i = 0; i < in->item_count; i++) mgp_ingest_queue_source(in, in->items[i]->source);
 }
 
+/* What the transaction declared is gone with it. */
+static void undo_batch(mgp_ingest *in) {
+  mgp_store_rollback(in->ix->store);
+  for (size_t i = 0; i < in->space_count; i++) in->spaces[i].is_declared = false;
+}
+
 void mgp_ingest_flush(mgp_ingest *in) {
   magpie_error err = {0};
   drop_failed_items(in);
@@ -364,7 +370,7 @@ void mgp_ingest_flush(mgp_ingest *in) {
   if (status == MAGPIE_OK) status = mgp_store_begin(in->ix->store, &err);
   if (status == MAGPIE_OK) {
     status = write_batch(in, &err);
-    if (status != MAGPIE_OK) mgp_store_rollback(in->ix->store);
+    if (status != MAGPIE_OK) undo_batch(in);
   }
   if (status != MAGPIE_OK) mgp_ingest_stop(in, status, &err);
   mgp_ingest_drop(in);
