@@ -74,7 +74,8 @@ static size_t encoder_space(mgp_ingest *in, const mgp_encoder *e, size_t index) 
 static void add_media_pack(mgp_ingest *in, const char *name) {
   magpie_error why = {0};
   mgp_encoder *e = NULL;
-  if (mgp_engine_encoder(in->ix, name, &e, &why) != MAGPIE_OK) {
+  if (mgp_engine_encoder(in->ix, name, &e, &why) != MAGPIE_OK ||
+      mgp_encoder_warm(e, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, &why) != MAGPIE_OK) {
     mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, why.message);
     return;
   }
@@ -281,7 +282,7 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
   mgp_ingest_tell(in, status != MAGPIE_OK ? MAGPIE_EVENT_FAILED : MAGPIE_EVENT_FILE,
                   source->ledger_name, status != MAGPIE_OK ? source->failure.message : NULL);
   const bool is_late = mgp_clock_seconds() - in->last_commit > BATCH_SECONDS;
-  if (in->status == MAGPIE_OK && is_late) mgp_ingest_flush(in);
+  if (in->status == MAGPIE_OK && (is_late || mgp_ingest_is_full(in))) mgp_ingest_flush(in);
   const magpie_status result = in->status;
   if (result != MAGPIE_OK && err) *err = in->error;
   pthread_mutex_unlock(&in->mutex);

@@ -77,6 +77,8 @@ size_t mgp_ingest_space_index(mgp_ingest *in, const char *name, const char *pack
 void mgp_ingest_flush(mgp_ingest *in);
 /* Forgets the queue without writing it. Under the mutex. */
 void mgp_ingest_drop(mgp_ingest *in);
+/* Is it time to commit? Under the mutex. */
+bool mgp_ingest_is_full(const mgp_ingest *in);
 /* Puts a source into the batch, by its place in the walk; under the mutex. */
 void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source);
 /* Notes the first fatal error; under the mutex. */

@@ -9,6 +9,8 @@
 
 #define THUMB_SIDE 256
 #define TITLE_MAX 300
+/* A source of so many items may be cut over several commits. */
+#define LARGE_SOURCE 64
 /* A title of fewer words is a name that many passages share: in their vectors it drowns what tells
  * them apart (docs/decisions/0001-text-space.md). It is always among the words. */
 #define TITLE_WORDS 6
@@ -197,7 +199,7 @@ static magpie_status queue_item(mgp_ingest *in, mgp_ingest_source *source,
   return MAGPIE_OK;
 }
 
-static bool batch_is_full(const mgp_ingest *in) {
+bool mgp_ingest_is_full(const mgp_ingest *in) {
   return in->text_count >= BATCH_TEXTS || in->item_count >= BATCH_ITEMS ||
          in->queued_bytes >= BATCH_BYTES;
 }
@@ -208,7 +210,9 @@ static magpie_status queue_prepared(mgp_ingest *in, mgp_ingest_source *source,
   magpie_status status = in->status;
   if (status != MAGPIE_OK && err) *err = in->error;
   if (status == MAGPIE_OK) status = queue_item(in, source, item, p, err);
-  if (status == MAGPIE_OK && batch_is_full(in)) {
+  /* Small sources are better committed whole, when they are done. */
+  const bool is_large = source->item_count % LARGE_SOURCE == 0;
+  if (status == MAGPIE_OK && is_large && mgp_ingest_is_full(in)) {
     mgp_ingest_flush(in);
     status = in->status;
     if (status != MAGPIE_OK && err) *err = in->error;

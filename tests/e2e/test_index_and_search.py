@@ -260,7 +260,9 @@ def test_interrupt_leaves_a_consistent_index_and_the_next_run_goes_on(magpie, fo
     done = magpie.status()["sources"]
     assert 0 < done < 400
     report = magpie.add(folder)
-    assert report["files_unchanged"] == done and report["files_added"] == 400 - done
+    # a file that was cut between two commits is read again, as a changed one
+    assert report["files_unchanged"] + report["files_changed"] == done
+    assert report["files_added"] == 400 - done and report["files_changed"] <= 2
     assert magpie.status()["sources"] == 400
     assert magpie.hits("item137")[0]["source"].endswith("0137.txt")
 
