@@ -21,6 +21,8 @@ size_t mgp_label_bridge_dim(const mgp_label_bridge *b);
 /* Raw outputs of the classifier (as many as it has classes) -> vector[dim]. Thread-safe. */
 magpie_status mgp_label_bridge_item(const mgp_label_bridge *b, const float *outputs, size_t count,
                                     float *vector, magpie_error *err);
+/* Makes the label vectors ready now: seconds of work the first time, a file to read afterwards. */
+magpie_status mgp_label_bridge_prepare(mgp_label_bridge *b, magpie_error *err);
 /* A question -> vector[dim]. The text vectors of the labels are read from a cache file, or computed
  * and cached, on first use. Thread-safe. */
 magpie_status mgp_label_bridge_query(mgp_label_bridge *b, const char *text, float *vector,
