@@ -18,8 +18,16 @@ if(TARGET magpie_cli)
   # found beside the command even where ldconfig has not run
   set_target_properties(magpie_cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${MGP_LIBDIR}")
   install(TARGETS magpie_cli RUNTIME DESTINATION bin)
+  # the manual comes from the command's own table; a build for another machine cannot run it
+  if(NOT CMAKE_CROSSCOMPILING)
+    set(MGP_MAN ${CMAKE_BINARY_DIR}/magpie.1)
+    add_custom_command(OUTPUT ${MGP_MAN} DEPENDS magpie_cli VERBATIM
+      COMMAND magpie_cli help --man > ${MGP_MAN}.new
+      COMMAND ${CMAKE_COMMAND} -E rename ${MGP_MAN}.new ${MGP_MAN})
+    add_custom_target(manual ALL DEPENDS ${MGP_MAN})
+    install(FILES ${MGP_MAN} DESTINATION share/man/man1)
+  endif()
 endif()
-install(FILES ${CMAKE_SOURCE_DIR}/docs/man/magpie.1 DESTINATION share/man/man1 OPTIONAL)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/magpie)
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/packs/ DESTINATION ${MGP_SHARE}/recipes
