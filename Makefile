@@ -37,6 +37,8 @@ build-setup:
 build: build-setup ## build the library and the command: build/magpie
 	@tools/configure.sh $(BUILD)
 	@$(QUIET_NINJA) -C $(BUILD)
+	@$(BUILD)/magpie models prepare --packs $(CURDIR)/.deps/packs || \
+	  echo "build: label vectors were not prepared; the first search makes them"
 
 .PHONY: demo
 demo: build ## index a real mixed collection and ask it eight questions (writes demo.html)

@@ -92,11 +92,12 @@ const cli_command cli_commands[] = {
      "`magpie "
      "index` of its folder.",
      no_options, "magpie remove ~/Documents/old", cli_remove},
-    {"models", "list|show|verify|add|pull|remove [NAME]", "the model packs",
+    {"models", "list|show|verify|add|pull|prepare|remove [NAME]", "the model packs",
      "list: packs installed and offered. show NAME: its pack.json. verify [NAME]: sizes and "
      "checksums. "
      "add DIR: install a folder with a pack.json. pull NAME: fetch a pack of the catalogue, or "
-     "BASE-URL/ORG/NAME[@REVISION] from a model hub; an interrupted download resumes. remove NAME.",
+     "BASE-URL/ORG/NAME[@REVISION] from a model hub; an interrupted download resumes. "
+     "prepare: compute what packs need of each other, once. remove NAME.",
      no_options, "magpie models verify", cli_models},
     {"version", "", "version, and what this build can do", "", version_options,
      "magpie version --features", cli_version},

@@ -217,6 +217,8 @@ static int run_models(const cli_arguments *a, const char *verb, const char *name
     if (json) print_model_json(&a->common, json, print_checks);
     return status ? cli_report_error(&err) : EXIT_OK;
   }
+  if (strcmp(verb, "prepare") == 0)
+    return magpie_models_prepare(packs, &err) ? cli_report_error(&err) : EXIT_OK;
   if (!name) return cli_usage(a, "%s needs the name of a pack", verb);
   if (strcmp(verb, "show") == 0) {
     if (magpie_models_show(packs, name, &json, &err)) return cli_report_error(&err);
@@ -236,7 +238,7 @@ int cli_models(int argc, char **argv) {
   }
   const int left = argc - a.next;
   const int code = left < 1 || left > 2
-                       ? cli_usage(&a, "expected list, show, verify, add, pull or remove")
+                       ? cli_usage(&a, "expected list, show, verify, add, pull, prepare or remove")
                        : run_models(&a, argv[a.next], left == 2 ? argv[a.next + 1] : NULL);
   cli_arguments_fini(&a);
   return code;

@@ -316,6 +316,10 @@ MAGPIE_API magpie_status magpie_models_add(const char *pack_path, const char *fo
  * Resumes an interrupted transfer; removes a file whose checksum is wrong. */
 MAGPIE_API magpie_status magpie_models_pull(const char *pack_path, const char *name,
                                             const magpie_add_options *options, magpie_error *err);
+/* Computes and caches what packs need of each other (vectors of class names in the default text
+ * pack), so that the first search or index run does not have to. Takes seconds once, then nothing.
+ */
+MAGPIE_API magpie_status magpie_models_prepare(const char *pack_path, magpie_error *err);
 MAGPIE_API magpie_status magpie_models_remove(const char *pack_path, const char *name,
                                               magpie_error *err);
 

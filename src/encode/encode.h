@@ -78,7 +78,8 @@ const mgp_space_info *mgp_encoder_space(const mgp_encoder *e, size_t index);
 
 /* Makes the sessions for these inputs (mgp_input bits) now. Picture and sound models are otherwise
  * opened by their first use; a long run calls this first, so that a broken model is one error
- * before the run and not one for each file. Inputs that the pack does not take are ignored. */
+ * before the run and not one for each file. TEXT also makes the label vectors of bridges ready,
+ * which takes seconds the first time. Inputs that the pack does not take are ignored. */
 magpie_status mgp_encoder_warm(mgp_encoder *e, unsigned inputs, magpie_error *err);
 
 /* A batch of documents for one thread: at most so many texts, and so many padded tokens (texts x

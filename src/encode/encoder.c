@@ -282,7 +282,16 @@ const mgp_space_info *mgp_encoder_space(const mgp_encoder *e, size_t index) {
   return index < e->space_count ? &e->spaces[index] : NULL;
 }
 
+static magpie_status prepare_bridges(mgp_tower *tower, magpie_error *err) {
+  for (size_t i = 0; i < tower->output_count; i++)
+    if (tower->outputs[i].bridge)
+      MGP_FORWARD(mgp_label_bridge_prepare(tower->outputs[i].bridge, err));
+  return MAGPIE_OK;
+}
+
 magpie_status mgp_encoder_warm(mgp_encoder *e, unsigned inputs, magpie_error *err) {
+  if (inputs & MGP_INPUT_TEXT) MGP_FORWARD(prepare_bridges(&e->image, err));
+  if (inputs & MGP_INPUT_TEXT) MGP_FORWARD(prepare_bridges(&e->sound, err));
   if ((inputs & MGP_INPUT_TEXT) && e->text.spec) MGP_FORWARD(mgp_text_tower_warm(e, err));
   if ((inputs & MGP_INPUT_IMAGE) && e->image.spec) MGP_FORWARD(mgp_image_tower_warm(e, err));
   if ((inputs & MGP_INPUT_SOUND) && e->sound.spec) MGP_FORWARD(mgp_sound_tower_warm(e, err));

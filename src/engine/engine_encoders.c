@@ -78,7 +78,7 @@ static magpie_status open_slot(magpie *ix, const char *name, const mgp_text_sour
 static magpie_status choose_text_pack(magpie *ix, magpie_error *err) {
   if (ix->text_pack[0]) return MAGPIE_OK;
   char *stored = NULL;
-  MGP_FORWARD(mgp_store_setting_get(ix->store, "text_pack", &stored, err));
+  if (ix->store) MGP_FORWARD(mgp_store_setting_get(ix->store, "text_pack", &stored, err));
   const char *name = stored ? stored : ix->wanted_text_pack;
   magpie_status status = MAGPIE_OK;
   if (stored && ix->wanted_text_pack && !mgp_text_equal(stored, ix->wanted_text_pack))

@@ -79,6 +79,8 @@ static void add_media_pack(mgp_ingest *in, const char *name) {
     mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, why.message);
     return;
   }
+  /* Questions come later; the label vectors they need are better made now than then. */
+  if (in->text_space != SIZE_MAX) mgp_encoder_warm(e, MGP_INPUT_TEXT, NULL);
   const size_t at = in->media_count++;
   in->media[at] = e;
   for (size_t i = 0; i < mgp_encoder_space_count(e) && i < QUEUED_VECTORS; i++) {

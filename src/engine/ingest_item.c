@@ -162,7 +162,10 @@ static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mg
   q->words = mgp_arena_printf(in->arena, "%s\n%s\n%s", or_empty(name), or_empty(item->context),
                               or_empty(item->text));
   q->row.language = mgp_arena_strdup(in->arena, item_language(in, item, q->words));
-  const bool has_prose = item->text && item->text[0] && in->text_space != SIZE_MAX;
+  /* The tags of a picture or sound are words. As vectors they would be a list of their own, so
+   * short that each of them ranks high whatever is asked. */
+  const bool is_media = item->pcm || (item->image && !mgp_text_equal(item->kind, "page"));
+  const bool has_prose = item->text && item->text[0] && in->text_space != SIZE_MAX && !is_media;
   if (!has_prose) return;
   const bool is_named = count_words(q->row.title) >= TITLE_WORDS;
   q->prose =

@@ -234,3 +234,25 @@ magpie_status magpie_models_remove(const char *pack_path, const char *name, magp
   mgp_free(NULL, folder);
   return status;
 }
+
+/* An engine without an index: just the encoders. */
+magpie_status magpie_models_prepare(const char *pack_path, magpie_error *err) {
+  magpie *ix = mgp_calloc(NULL, 1, sizeof *ix);
+  MGP_RETURN_IF(!ix, err, MAGPIE_NO_MEMORY, "no memory");
+  pthread_mutex_init(&ix->encoder_lock, NULL);
+  const char *names[MGP_ENGINE_PACKS];
+  size_t count = 0;
+  magpie_status status = mgp_pack_path_default(NULL, pack_path, &ix->pack_path, err);
+  if (status == MAGPIE_OK)
+    status = mgp_engine_packs(ix, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, names, &count, err);
+  for (size_t i = 0; i < count && status == MAGPIE_OK; i++) {
+    mgp_encoder *e = NULL;
+    status = mgp_engine_encoder(ix, names[i], &e, err);
+    if (status == MAGPIE_OK) status = mgp_encoder_warm(e, MGP_INPUT_TEXT, err);
+  }
+  mgp_engine_encoders_close(ix);
+  pthread_mutex_destroy(&ix->encoder_lock);
+  mgp_free(NULL, ix->pack_path);
+  mgp_free(NULL, ix);
+  return status;
+}

@@ -14,8 +14,9 @@
 #include "kernels/kernels.h"
 
 #define MGP_KERNELS_STREAMS 4
-#define MGP_KERNELS_AHEAD_MAX 2048 /* bytes: more, times four streams, drives out of the L1 cache  \
-                                    */
+#define MGP_KERNELS_AHEAD_MAX                                                                      \
+  2048 /* bytes: more, times four streams, drives out of the L1 cache                              \
+        */
 
 void mgp_kernels_fill_plain(mgp_kernels *table);
 void mgp_kernels_fill_avx2(mgp_kernels *table);
