@@ -133,6 +133,37 @@ def test_every_feature_is_in_the_formats_page():
     assert not missing, f"docs/formats.md does not name {missing}"
 
 
+def members(value, names):
+    """Names of all members, but those below objects whose names are data."""
+    if isinstance(value, list):
+        for one in value:
+            members(one, names)
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            names.add(name)
+            if name not in ("metadata", "source_metadata", "items", "scores", "features"):
+                members(below, names)
+    return names
+
+
+def test_every_member_of_the_json_is_in_the_json_page(magpie, folder):
+    (folder / "a.txt").write_text("The ferry leaves at noon.\n")
+    (folder / "b.csv").write_text("name,price\nanvil,19\n")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 cut")
+    lines = magpie.run("index", folder, "--json", code=1).stdout.splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert {"file", "failed", "done", "report"} <= {a["event"] for a in answers}
+    answers.append(magpie.search("ferry", "--kind", "passage"))
+    answers += [magpie.status(), magpie.failures()]
+    answers.append(json.loads(magpie.run("get", answers[-3]["hits"][0]["id"], "--json").stdout))
+    for args in (["models", "list"], ["models", "verify"], ["version"]):
+        answers.append(json.loads(magpie.run(*args, "--json", index=False).stdout))
+    page = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    spans = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", page))))
+    missing = sorted(members(answers, set()) - spans)
+    assert not missing, f"docs/json.md does not name {missing}"
+
+
 def test_every_decision_has_its_own_number():
     numbers = [p.name[:4] for p in (ROOT / "docs" / "decisions").glob("*.md")]
     assert all(n.isdigit() for n in numbers)
