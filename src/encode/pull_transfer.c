@@ -29,26 +29,15 @@ typedef struct transfer {
   FILE *file;       /* or */
   mgp_buffer *text; /* one of the two */
   int64_t start, limit;
-  bool is_resumed, is_checked;
+  bool is_refused; /* the server knows no ranges */
   const magpie_add_options *options;
   magpie_event event;
   double told;
 } transfer;
 
-/* The first bytes: a server that ignores Range sends the whole file again, so begin anew. */
-static bool check_start(transfer *t) {
-  long code = 0;
-  curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &code);
-  t->is_checked = true;
-  if (t->start == 0 || code == 206) return true;
-  t->start = 0;
-  return t->file && ftruncate(fileno(t->file), 0) == 0 && fseek(t->file, 0, SEEK_SET) == 0;
-}
-
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context) {
   transfer *t = context;
   const size_t total = size * count;
-  if (!t->is_checked && !check_start(t)) return 0;
   if ((int64_t)t->event.bytes_done + (int64_t)total > t->limit) return 0;
   t->event.bytes_done += total;
   if (t->file) return fwrite(bytes, 1, total, t->file);
@@ -101,6 +90,7 @@ static magpie_status run(transfer *t, const char *url, magpie_error *err) {
   long http = 0;
   curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &http);
   curl_easy_cleanup(t->curl);
+  t->is_refused = code == CURLE_RANGE_ERROR;
   if (code == CURLE_OK) return MAGPIE_OK;
   if (code == CURLE_ABORTED_BY_CALLBACK)
     return mgp_fail(err, MAGPIE_CANCELLED, "stopped on request; the same command goes on");
@@ -161,6 +151,10 @@ static magpie_status fetch_part(const mgp_remote_file *remote, const char *part,
   if (have > 0 && fseek(file, 0, SEEK_END) != 0)
     status = mgp_fail_errno(err, errno, "%s cannot be read", part);
   if (status == MAGPIE_OK) status = run(&t, remote->url, err);
+  if (t.is_refused && ftruncate(fileno(file), 0) == 0 && fseek(file, 0, SEEK_SET) == 0) {
+    t.start = 0; /* then the whole file again */
+    status = run(&t, remote->url, err);
+  }
   if (fclose(file) != 0 && status == MAGPIE_OK)
     status = mgp_fail_errno(err, errno, "%s cannot be written", part);
   return status;
