@@ -107,6 +107,11 @@ magpie_status mgp_encoder_sound(mgp_encoder *e, const float *pcm, size_t count, 
 magpie_status mgp_encoder_query_text(mgp_encoder *e, size_t index, const char *text, float *out,
                                      magpie_error *err);
 
+/* The same, and how much to make of the answer, 0.05..1: a label bridge answers any question, and
+ * says here how near the question comes to a class at all; 1 for other spaces. */
+magpie_status mgp_encoder_question(mgp_encoder *e, size_t index, const char *text, float *out,
+                                   float *confidence, magpie_error *err);
+
 /* ---- preprocessing, exposed for tests and for packs -------------------------------------------
  */
 

@@ -361,11 +361,17 @@ static mgp_label_bridge *find_bridge(const mgp_encoder *e, size_t space) {
 
 magpie_status mgp_encoder_query_text(mgp_encoder *e, size_t index, const char *text, float *out,
                                      magpie_error *err) {
+  return mgp_encoder_question(e, index, text, out, NULL, err);
+}
+
+magpie_status mgp_encoder_question(mgp_encoder *e, size_t index, const char *text, float *out,
+                                   float *confidence, magpie_error *err) {
+  if (confidence) *confidence = 1;
   MGP_RETURN_IF(index >= e->space_count, err, MAGPIE_INVALID, "the pack %s has %zu spaces, no %zu",
                 e->name, e->space_count, index);
   if (index == 0 && e->text.spec) return encode_batch(e, e->words.query_prefix, &text, 1, out, err);
   mgp_label_bridge *bridge = find_bridge(e, index);
   MGP_RETURN_IF(!bridge, err, MAGPIE_UNSUPPORTED, "the space %s of the pack %s takes no text",
                 e->spaces[index].name, e->name);
-  return mgp_label_bridge_query(bridge, text, out, err);
+  return mgp_label_bridge_query(bridge, text, out, confidence, err);
 }

@@ -31,6 +31,7 @@ struct mgp_label_bridge {
   bool is_mix, is_nearest;
   size_t nearest;
   double temperature;
+  double far_cosine, near_cosine;
   mgp_text_source text;
   bool has_text;
 
@@ -94,6 +95,8 @@ static magpie_status read_spec(mgp_label_bridge *b, const json_t *spec, magpie_e
   b->is_nearest = mgp_text_equal(question, "nearest");
   b->nearest = (size_t)mgp_json_integer(spec, "nearest", 5);
   b->temperature = mgp_json_number(spec, "temperature", 0.05);
+  b->far_cosine = mgp_json_number(spec, "far", 0.2);
+  b->near_cosine = mgp_json_number(spec, "near", 0.4);
   b->prompts.lambda = mgp_json_number(spec, "lambda", 0.3);
   b->prompts.length = mgp_json_number(spec, "length", 0.5);
   MGP_RETURN_IF(!file, err, MAGPIE_MODEL, "%s/pack.json: a bridge names no \"file\"", b->folder);
@@ -110,6 +113,8 @@ static magpie_status read_spec(mgp_label_bridge *b, const json_t *spec, magpie_e
                 "%s/pack.json: a bridge's temperature, lambda and length must be above 0, nearest "
                 "1 to %d",
                 b->folder, NEAREST_MAX);
+  MGP_RETURN_IF(!(b->near_cosine > b->far_cosine), err, MAGPIE_MODEL,
+                "%s/pack.json: a bridge's \"near\" must be above its \"far\"", b->folder);
   MGP_FORWARD(read_table(b, file, err));
   const double parameters[] = {b->prompts.lambda, b->prompts.length};
   b->prompts.hash ^= mgp_hash64(parameters, sizeof parameters);
@@ -232,8 +237,22 @@ static void weigh_ridge(const mgp_label_bridge *b, float *cosines, float *vector
   mgp_kernels_get()->dot_rows_f32(cosines, b->anchors.inverse, n, n, n, vector);
 }
 
+static float largest(const float *values, size_t count) {
+  float top = values[0];
+  for (size_t i = 1; i < count; i++)
+    if (values[i] > top) top = values[i];
+  return top;
+}
+
+/* 0.05 for a question as far from every class as questions about anything are, 1 for one as near as
+ * the names of things are; straight in between. Never 0: a weak answer still comes, last. */
+static float confidence_of(const mgp_label_bridge *b, float nearest) {
+  const double x = (nearest - b->far_cosine) / (b->near_cosine - b->far_cosine);
+  return (float)(x < 0.05 ? 0.05 : x > 1 ? 1 : x);
+}
+
 magpie_status mgp_label_bridge_query(mgp_label_bridge *b, const char *text, float *vector,
-                                     magpie_error *err) {
+                                     float *confidence, magpie_error *err) {
   MGP_FORWARD(mgp_label_bridge_prepare(b, err));
   const size_t n = b->prompts.classes, dim = b->anchors.dim;
   float *question = mgp_malloc(b->alloc, (dim + n) * sizeof *question);
@@ -244,6 +263,7 @@ magpie_status mgp_label_bridge_query(mgp_label_bridge *b, const char *text, floa
     for (size_t d = 0; d < dim; d++) question[d] -= b->anchors.centre[d];
     mgp_normalise_f32(question, dim);
     mgp_kernels_get()->dot_rows_f32(question, b->anchors.anchors, dim, dim, n, cosines);
+    if (confidence) *confidence = confidence_of(b, largest(cosines, n));
     if (b->is_nearest) weigh_nearest(b, cosines, vector);
     else weigh_ridge(b, cosines, vector);
   }

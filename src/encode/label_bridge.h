@@ -24,9 +24,10 @@ magpie_status mgp_label_bridge_item(const mgp_label_bridge *b, const float *outp
 /* Makes the label vectors ready now: seconds of work the first time, a file to read afterwards. */
 magpie_status mgp_label_bridge_prepare(mgp_label_bridge *b, magpie_error *err);
 /* A question -> vector[dim]. The text vectors of the labels are read from a cache file, or computed
- * and cached, on first use. Thread-safe. */
+ * and cached, on first use. *confidence (may be NULL): 0.05..1, how near the
+ * question comes to any class. Thread-safe. */
 magpie_status mgp_label_bridge_query(mgp_label_bridge *b, const char *text, float *vector,
-                                     magpie_error *err);
+                                     float *confidence, magpie_error *err);
 void mgp_label_bridge_close(mgp_label_bridge *b);
 
 #endif

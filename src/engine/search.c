@@ -81,6 +81,7 @@ static magpie_status fuse(mgp_search *s, mgp_scored **out, size_t *count, magpie
     lists[i] = (mgp_ranked_list){.hits = s->lists[i].hits,
                                  .count = s->lists[i].count,
                                  .weight = s->lists[i].weight,
+                                 .confidence = s->lists[i].confidence,
                                  .medium = s->lists[i].medium};
   }
   *out = mgp_arena_alloc(s->arena, (room + 1) * sizeof **out);

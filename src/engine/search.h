@@ -15,7 +15,7 @@ typedef struct mgp_search_list {
   const char *label; /* "text", or "text@2" for the same space asked by the second part */
   mgp_scored *hits;  /* best first */
   size_t count;
-  double weight;
+  double weight, confidence; /* as in mgp_ranked_list */
   int medium;
 } mgp_search_list;
 

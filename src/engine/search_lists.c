@@ -167,14 +167,16 @@ static magpie_status ask_text_space(mgp_search *s, size_t index, const magpie_pa
   float *vector = mgp_arena_calloc(s->arena, space->info->dim, sizeof *vector);
   MGP_RETURN_IF(!vector, err, MAGPIE_NO_MEMORY, "no memory for a query vector");
   magpie_error why = {0};
+  float confidence = 1;
   const magpie_status status =
-      mgp_encoder_query_text(space->encoder, space->index, part->text, vector, &why);
+      mgp_encoder_question(space->encoder, space->index, part->text, vector, &confidence, &why);
   if (status == MAGPIE_MODEL || status == MAGPIE_UNSUPPORTED) {
     mgp_search_warn(s, why.message);
     return MAGPIE_OK;
   }
   if (status != MAGPIE_OK && err) *err = why;
   MGP_FORWARD(status);
+  list->confidence = confidence;
   return scan_space(s, space->view, vector, list, err);
 }
 

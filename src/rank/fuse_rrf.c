@@ -29,6 +29,10 @@ static int compare_mentions(const void *a, const void *b) {
   return (left->rank > right->rank) - (left->rank < right->rank);
 }
 
+static double believed_weight(const mgp_ranked_list *list) {
+  return list->weight * (list->confidence > 0 ? list->confidence : 1);
+}
+
 static double home_weight(const fusion *f, int medium) {
   double sum = 0;
   for (size_t i = 0; i < f->list_count; i++)
@@ -53,7 +57,7 @@ static float fused_score(const fusion *f, const mention *mentions, size_t count,
                          const int *medium) {
   double sum = 0;
   for (size_t i = 0; i < count; i++)
-    sum += f->lists[mentions[i].list].weight / (f->k + (double)mentions[i].rank);
+    sum += believed_weight(&f->lists[mentions[i].list]) / (f->k + (double)mentions[i].rank);
   if (!medium) return (float)sum;
   double level = home_weight(f, *medium);
   if (!(level > 0)) level = guest_weight(f, mentions, count);
@@ -66,6 +70,8 @@ static magpie_status check_lists(const mgp_ranked_list *lists, size_t count, siz
   for (size_t i = 0; i < count; i++) {
     MGP_RETURN_IF(!isfinite(lists[i].weight), err, MAGPIE_INVALID,
                   "the weight of ranked list %zu is not a finite number", i);
+    MGP_RETURN_IF(!(lists[i].confidence >= 0 && lists[i].confidence <= 1), err, MAGPIE_INVALID,
+                  "the confidence of ranked list %zu is not 0 to 1", i);
     MGP_RETURN_IF(!lists[i].hits && lists[i].count > 0, err, MAGPIE_INVALID,
                   "ranked list %zu has %zu hits but no data", i, lists[i].count);
     MGP_RETURN_IF(lists[i].count > SIZE_MAX / sizeof(mention) - *total, err, MAGPIE_INVALID,

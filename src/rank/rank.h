@@ -13,6 +13,9 @@ typedef struct mgp_ranked_list {
   size_t count;
   double weight; /* part weight x space weight; negative lowers */
   int medium;    /* the medium this list ranks at home (see medium_of) */
+  /* How much of the list to believe beside other media, above 0 to 1; 0 stands for 1. Unlike the
+   * weight it is not divided out again. */
+  double confidence;
 } mgp_ranked_list;
 
 /* Reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009): score = sum w / (k + rank), k =

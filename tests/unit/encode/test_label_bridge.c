@@ -71,7 +71,7 @@ static void ridge_gives_the_asked_class_the_largest_weight(void **state) {
   static const char *const questions[] = {"aaa", "bbb", "ccc", "ddd"};
   for (size_t q = 0; q < CLASSES; q++) {
     float g[CLASSES];
-    assert_int_equal(mgp_label_bridge_query(b, questions[q], g, NULL), MAGPIE_OK);
+    assert_int_equal(mgp_label_bridge_query(b, questions[q], g, NULL, NULL), MAGPIE_OK);
     assert_int_equal(best(g, CLASSES), q);
   }
   mgp_label_bridge_close(b);
@@ -109,7 +109,7 @@ static void nearest_gives_a_softmax_over_the_nearest(void **state) {
                   &source);
   float g[CLASSES], total = 0;
   size_t used = 0;
-  assert_int_equal(mgp_label_bridge_query(b, "cc", g, NULL), MAGPIE_OK);
+  assert_int_equal(mgp_label_bridge_query(b, "cc", g, NULL, NULL), MAGPIE_OK);
   for (size_t i = 0; i < CLASSES; i++) {
     total += g[i];
     used += g[i] > 0;
@@ -136,7 +136,7 @@ static void an_item_keeps_the_order_of_its_classes(void **state) {
   assert_memory_equal(v, logits, sizeof v);
   assert_int_equal(mgp_label_bridge_item(mixed, logits, 3, v, &err), MAGPIE_MODEL);
   assert_int_equal(mgp_label_bridge_item(mixed, bad, CLASSES, v, &err), MAGPIE_UNSUPPORTED);
-  assert_int_equal(mgp_label_bridge_query(mixed, "a", v, &err), MAGPIE_UNSUPPORTED);
+  assert_int_equal(mgp_label_bridge_query(mixed, "a", v, NULL, &err), MAGPIE_UNSUPPORTED);
   assert_non_null(strstr(err.message, "text pack"));
   mgp_label_bridge_close(mixed);
   mgp_label_bridge_close(raw);
@@ -161,11 +161,11 @@ static void label_vectors_are_cached_and_a_damaged_cache_is_made_anew(void **sta
   write_table(table);
   encoded = 0;
   mgp_label_bridge *b = open_bridge("{\"file\":\"labels.tsv\"}", &source);
-  assert_int_equal(mgp_label_bridge_query(b, "ab", first, NULL), MAGPIE_OK);
+  assert_int_equal(mgp_label_bridge_query(b, "ab", first, NULL, NULL), MAGPIE_OK);
   assert_int_equal(encoded, 2 * CLASSES + 1);
   mgp_label_bridge_close(b);
   b = open_bridge("{\"file\":\"labels.tsv\"}", &source);
-  assert_int_equal(mgp_label_bridge_query(b, "ab", again, NULL), MAGPIE_OK);
+  assert_int_equal(mgp_label_bridge_query(b, "ab", again, NULL, NULL), MAGPIE_OK);
   assert_int_equal(encoded, 2 * CLASSES + 2);
   assert_memory_equal(first, again, sizeof first);
   mgp_label_bridge_close(b);
@@ -176,7 +176,7 @@ static void label_vectors_are_cached_and_a_damaged_cache_is_made_anew(void **sta
     fclose(file);
     b = open_bridge("{\"file\":\"labels.tsv\"}", &source);
     encoded = 0;
-    assert_int_equal(mgp_label_bridge_query(b, "ab", again, NULL), MAGPIE_OK);
+    assert_int_equal(mgp_label_bridge_query(b, "ab", again, NULL, NULL), MAGPIE_OK);
     assert_int_equal(encoded, 2 * CLASSES + 1);
     assert_memory_equal(first, again, sizeof first);
     mgp_label_bridge_close(b);

@@ -173,8 +173,37 @@ static void fuse_when_memory_is_short_then_says_so(void **state) {
   mgp_alloc_destroy(a);
 }
 
+static int by_parity(void *context, uint64_t id) {
+  (void)context;
+  return (int)(id % 2);
+}
+
+/* An unsure list of pictures stands behind the passages, and keeps its own order. */
+static void an_unsure_list_falls_behind_other_media(void **state) {
+  (void)state;
+  const mgp_scored passages[] = {{.score = 9, .id = 2}, {.score = 8, .id = 4}};
+  const mgp_scored pictures[] = {{.score = 9, .id = 1}, {.score = 8, .id = 3}};
+  mgp_ranked_list lists[] = {{.hits = passages, .count = 2, .weight = 1, .medium = 0},
+                             {.hits = pictures, .count = 2, .weight = 1, .medium = 1}};
+  mgp_scored out[4];
+  size_t count = 0;
+  assert_int_equal(mgp_fuse_rrf(NULL, lists, 2, 60, by_parity, NULL, out, 4, &count, NULL),
+                   MAGPIE_OK);
+  assert_int_equal(out[0].id, 1); /* level: the lower id */
+  lists[1].confidence = 0.5;
+  assert_int_equal(mgp_fuse_rrf(NULL, lists, 2, 60, by_parity, NULL, out, 4, &count, NULL),
+                   MAGPIE_OK);
+  static const uint64_t want[] = {2, 4, 1, 3};
+  for (size_t i = 0; i < 4; i++) assert_int_equal(out[i].id, want[i]);
+  assert_true(fabs(out[2].score - 0.5 / 61) < 1e-7);
+  lists[1].confidence = 1.5;
+  assert_int_equal(mgp_fuse_rrf(NULL, lists, 2, 60, by_parity, NULL, out, 4, &count, NULL),
+                   MAGPIE_INVALID);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_unsure_list_falls_behind_other_media),
       cmocka_unit_test(fuse_when_random_lists_then_equals_a_plain_loop),
       cmocka_unit_test(fuse_when_media_have_unequal_lists_then_their_best_start_level),
       cmocka_unit_test(fuse_when_list_is_negative_then_it_lowers),
