@@ -177,7 +177,11 @@ static magpie_status ask_text_space(mgp_search *s, size_t index, const magpie_pa
   if (status != MAGPIE_OK && err) *err = why;
   MGP_FORWARD(status);
   list->confidence = confidence;
-  return scan_space(s, space->view, vector, list, err);
+  MGP_FORWARD(scan_space(s, space->view, vector, list, err));
+  /* Labels that speak for no class of the question are no evidence at all. */
+  const bool is_labels = mgp_text_equal(space->info->metric, "dot");
+  while (is_labels && list->count > 0 && !(list->hits[list->count - 1].score > 0)) list->count--;
+  return MAGPIE_OK;
 }
 
 /* A picture or sound of the query, read once for all packs. */
