@@ -28,7 +28,7 @@ fetch() { # NAME SHA256: the .deb of a package in the cache
 }
 
 collect() {
-  say "Fetching a mixed collection out of Debian packages (230 MB, once)"
+  say "Fetching a mixed collection out of Debian packages (190 MB, once)"
   mkdir -p "$cache"
   unpacked=$(mktemp -d)
   trap 'rm -rf "$unpacked"' EXIT

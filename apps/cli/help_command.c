@@ -105,7 +105,8 @@ static void print_man(void) {
        "the machine failed\n.TP\n.B 2\nwrong usage\n.TP\n.B 3\nthe index is damaged");
   puts(".SH ENVIRONMENT\n.TP\n.B MAGPIE_INDEX\nthe default index\n.TP\n.B MAGPIE_PACKS\nfolders "
        "with "
-       "model packs\n.TP\n.B MAGPIE_ORT\nthe ONNX Runtime library\n.TP\n.B MAGPIE_HUB\nbase URL of "
+       "model packs\n.TP\n.B MAGPIE_RECIPES\nthe recipes that build packs\n.TP\n.B MAGPIE_ORT\nthe "
+       "ONNX Runtime library\n.TP\n.B MAGPIE_HUB\nbase URL of "
        "a model hub\n.TP\n.B MAGPIE_CPU\nhighest processor tier to use: plain, avx2, avx512, neon\n"
        ".TP\n.B NO_COLOR\nno colours");
 }

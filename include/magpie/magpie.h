@@ -210,7 +210,7 @@ typedef struct magpie_query {
   const magpie_part *parts;
   size_t part_count;
   size_t k;                       /* hits wanted, 1..10000; default 10 */
-  size_t depth;                   /* candidates taken of each space; 0: max(10 k, 100) */
+  size_t depth;                   /* candidates taken of each space; 0: max(10 k, 1000) */
   const char *kinds;              /* "image,passage": only these kinds; NULL: all */
   const char *const *space_names; /* weights of spaces, by name; see space_weights */
   const double *space_weights;
@@ -260,8 +260,8 @@ typedef struct magpie_hit {
 
 typedef struct magpie_result magpie_result;
 
-/* Exact over every space. Ties break by item id: same query, same generation, same answer.
- * *out is yours to destroy. No hit is not an error: the count is 0. */
+/* Exact over every space. Ties break by age (the item added first): same query, same generation,
+ * same answer. *out is yours to destroy. No hit is not an error: the count is 0. */
 MAGPIE_API magpie_status magpie_search(magpie *ix, const magpie_query *query, magpie_result **out,
                                        magpie_error *err);
 MAGPIE_API size_t magpie_result_count(const magpie_result *result);

@@ -145,6 +145,9 @@ magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, mag
   magpie_add_options_defaults(&defaults);
   if (!options) options = &defaults;
   *out = NULL;
+  MGP_RETURN_IF(options->size < sizeof defaults, err, MAGPIE_INVALID,
+                "options.size is %zu, expected %zu; use magpie_add_options_defaults", options->size,
+                sizeof defaults);
   MGP_RETURN_IF(ix->read_only, err, MAGPIE_INVALID, "%s was opened for reading only",
                 mgp_store_path(ix->store));
   MGP_FORWARD(mgp_store_lock(ix->store, ix->lock_wait_ms, err));

@@ -39,7 +39,7 @@ typedef struct mgp_media_sink {
 typedef struct mgp_media_limits {
   uint64_t max_bytes;         /* of the file; default 4 GiB (text formats: 64 MiB) */
   uint64_t max_pixels;        /* default 200 million */
-  double max_seconds;         /* wall time of one file; default 120 */
+  double max_seconds;         /* wall time of reading one file, the sink apart; default 120 */
   size_t max_items;           /* default 100,000 */
   size_t max_line;            /* bytes of one JSONL/CSV record; default 16 MiB */
   const volatile int *cancel; /* may be NULL */

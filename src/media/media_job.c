@@ -76,7 +76,12 @@ magpie_status mgp_job_emit(mgp_media_job *job, const mgp_media_item *item, magpi
                 "%s has more than the limit of %zu items; split it", job->name,
                 job->limits->max_items);
   job->items++;
-  return job->sink->item(job->sink->context, item, err);
+  /* The limit is on reading: what the caller does with the item (encode, wait for a commit) is his.
+   */
+  const double before = mgp_clock_seconds();
+  const magpie_status status = job->sink->item(job->sink->context, item, err);
+  job->deadline += mgp_clock_seconds() - before;
+  return status;
 }
 
 magpie_status mgp_job_read(const mgp_media_job *job, uint64_t offset, void *out, size_t size,

@@ -144,8 +144,32 @@ static void decode_when_memory_is_short_then_no_memory_and_no_leak(void **state)
   assert_true(has_succeeded);
 }
 
+static magpie_status slow_sink(void *context, const mgp_media_item *item, magpie_error *err) {
+  (void)item, (void)err;
+  ++*(int *)context;
+  usleep(100000);
+  return MAGPIE_OK;
+}
+
+static void decode_when_the_sink_is_slow_then_its_time_is_not_the_files(void **state) {
+  (void)state;
+  int count = 0;
+  mgp_media_limits limits;
+  mgp_media_limits_defaults(&limits);
+  limits.max_seconds = 0.25;
+  const mgp_media_sink sink = {.context = &count, .item = slow_sink};
+  mgp_media_info info = {0};
+  const char *path =
+      write_text("slow.jsonl", "{\"a\":\"one\"}\n{\"a\":\"two\"}\n{\"a\":\"three\"}\n"
+                               "{\"a\":\"four\"}\n{\"a\":\"five\"}\n");
+  assert_int_equal(mgp_media_decode(NULL, path, &limits, &sink, &info, NULL), MAGPIE_OK);
+  assert_int_equal(count, 5);
+  json_decref(info.metadata);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(decode_when_the_sink_is_slow_then_its_time_is_not_the_files),
       cmocka_unit_test(decode_when_file_is_empty_then_format),
       cmocka_unit_test(decode_when_file_is_absent_then_says_so),
       cmocka_unit_test(decode_when_fifo_then_unsupported_at_once),
