@@ -78,7 +78,7 @@ echo "indexed in $(($(date +%s) - start)) s"
 
 pictures=demo/collection/pictures
 sounds=demo/collection/sounds
-ask "Text to pictures" "a black cat" --kind image
+ask "Text to pictures" "a musical instrument" --kind image
 ask "Text to sounds" "insects buzzing" --kind sound
 ask "A picture to pictures like it" -i "$pictures/animals/birds/adelaide-rosella.png" --kind image
 ask "A sound to sounds like it" -a "$sounds/animals/insects/bee.ogg" --kind sound

@@ -19,6 +19,9 @@
 #define QUERY_SOUND_SECONDS 30.0
 /* The words' list weighs coverage^WORDS_TRUST: docs/decisions/0002-fusion.md has the figures. */
 #define WORDS_TRUST 2.0
+#define BM25_K1 1.2
+#define BM25_B 0.75
+#define NAME_MATCH 0.7
 
 void mgp_search_warn(mgp_search *s, const char *message) {
   const size_t room = sizeof s->warnings / sizeof *s->warnings;
@@ -91,6 +94,23 @@ static magpie_status scan_space(mgp_search *s, const mgp_space_view *space, cons
 /* ---- words --------------------------------------------------------------------------------------
  */
 
+/* A picture's or sound's words are its name and tags, a few at most. That one of them is in the
+ * question says little ("a" in "a black cat"): such an item stays in the list only when it matches
+ * most of the question, by idf mass. Its labels speak for it otherwise. */
+static void drop_weak_names(mgp_search *s, mgp_search_list *list, double mass) {
+  const double short_text =
+      1.0 / (1.0 + BM25_K1 * (1.0 - BM25_B)); /* tf's part when length is near 0 */
+  size_t kept = 0;
+  for (size_t i = 0; i < list->count; i++) {
+    const char *kind = mgp_snapshot_kind_name(
+        s->view->snapshot, mgp_snapshot_kind(s->view->snapshot, list->hits[i].id));
+    const bool is_name = mgp_text_equal(kind, "image") || mgp_text_equal(kind, "sound");
+    if (!is_name || list->hits[i].score >= NAME_MATCH * short_text * mass)
+      list->hits[kept++] = list->hits[i];
+  }
+  list->count = kept;
+}
+
 static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *part,
                                magpie_error *err) {
   mgp_query_words *words = &s->words[s->words_count];
@@ -98,20 +118,21 @@ static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *p
   s->words_count++;
   const mgp_space_view *space = mgp_engine_view_space(s->view, MGP_WORDS_SPACE);
   if (!space || space->count == 0 || words->count == 0) return MAGPIE_OK;
-  double coverage = 0;
+  double coverage = 0, mass = 0;
   MGP_FORWARD(mgp_lexical_coverage(space->lexical, space->count, words->terms, words->count,
-                                   &coverage, err));
+                                   &coverage, &mass, err));
   const double trust = pow(coverage, WORDS_TRUST);
   mgp_search_list *list = new_list(s, MGP_WORDS_SPACE, index,
                                    trust * part->weight * space_weight(s, MGP_WORDS_SPACE, 1.0), 0);
   if (!list) return MAGPIE_OK;
   const mgp_filter filter = {.allow = allow, .context = s};
-  const mgp_bm25 bm25 = {.k1 = 1.2, .b = 0.75};
+  const mgp_bm25 bm25 = {.k1 = BM25_K1, .b = BM25_B};
   mgp_topk top;
   MGP_FORWARD(topk_open(s, &top, err));
   MGP_FORWARD(mgp_lexical_search(space->lexical, space->count, words->terms, words->count, &bm25,
                                  &filter, s->ix->alloc, &top, err));
   keep_list(list, &top);
+  drop_weak_names(s, list, mass);
   return MAGPIE_OK;
 }
 

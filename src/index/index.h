@@ -87,10 +87,10 @@ magpie_status mgp_lexical_search(mgp_lexical_view *const *views, size_t view_cou
                                  const mgp_bm25 *bm25, const mgp_filter *filter, mgp_alloc *a,
                                  mgp_topk *out, magpie_error *err);
 
-/* The share, 0..1, of the query's idf mass that lies on terms the views hold (lexical_coverage.c).
- */
+/* The share, 0..1, of the query's idf mass that lies on terms the views hold, and that mass: the
+ * score an item with every term would reach if no term frequency damped it (lexical_coverage.c). */
 magpie_status mgp_lexical_coverage(mgp_lexical_view *const *views, size_t view_count,
                                    const mgp_query_term *terms, size_t term_count, double *out,
-                                   magpie_error *err);
+                                   double *mass, magpie_error *err);
 
 #endif

@@ -27,17 +27,18 @@ static magpie_status term_df(mgp_lexical_view *const *views, size_t view_count,
 
 magpie_status mgp_lexical_coverage(mgp_lexical_view *const *views, size_t view_count,
                                    const mgp_query_term *terms, size_t term_count, double *out,
-                                   magpie_error *err) {
+                                   double *mass, magpie_error *err) {
   double items = 0, held = 0, all = 0;
   for (size_t v = 0; v < view_count; v++) items += (double)mgp_lexical_view_count(views[v]);
   for (size_t t = 0; t < term_count; t++) {
     uint64_t df = 0;
     MGP_FORWARD(term_df(views, view_count, &terms[t], &df, err));
     const double n = (double)df;
-    const double mass = fabs(terms[t].weight) * log(1.0 + (items - n + 0.5) / (n + 0.5));
-    all += mass;
-    if (df > 0) held += mass;
+    const double part = fabs(terms[t].weight) * log(1.0 + (items - n + 0.5) / (n + 0.5));
+    all += part;
+    if (df > 0) held += part;
   }
+  *mass = held;
   *out = all > 0 ? held / all : 0;
   return MAGPIE_OK;
 }
