@@ -17,8 +17,11 @@ volatile int cli_interrupted = 0;
 
 static void on_interrupt(int number) {
   (void)number;
+  static const char note[] =
+      "\nstopping: what was read is still stored; Ctrl-C again ends at once\n";
   if (cli_interrupted) _exit(130);
   cli_interrupted = 1;
+  if (write(STDERR_FILENO, note, sizeof note - 1) < 0) _exit(130);
 }
 
 void cli_catch_interrupt(void) {

@@ -180,9 +180,9 @@ magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err) {
   if (!in) return MAGPIE_OK;
   magpie *ix = in->ix;
   pthread_mutex_lock(&in->mutex);
-  /* After a cancel only what costs no encoding is still written. */
-  if (in->status == MAGPIE_OK && (!mgp_ingest_cancelled(in) || in->text_count == 0))
-    mgp_ingest_flush(in);
+  /* After a cancel, too: what was read is a few seconds of encoding, and the next run goes on
+   * there. */
+  if (in->status == MAGPIE_OK) mgp_ingest_flush(in);
   mgp_ingest_drop(in);
   if (in->status == MAGPIE_OK && mgp_ingest_cancelled(in))
     in->status = mgp_fail(&in->error, MAGPIE_CANCELLED,

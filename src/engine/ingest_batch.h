@@ -10,10 +10,10 @@
 
 /* A batch is committed when it reaches one of these. Texts: enough that sorting by length leaves
  * little padding, few enough that a kill loses some seconds of work. */
-#define BATCH_TEXTS 512
+#define BATCH_TEXTS 192
 #define BATCH_ITEMS 4096
 #define BATCH_BYTES (32u << 20)
-#define BATCH_SECONDS 20.0
+#define BATCH_SECONDS 5.0
 
 typedef struct mgp_ingest_space {
   mgp_space row;

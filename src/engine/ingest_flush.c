@@ -109,11 +109,6 @@ static magpie_status encode_batch(text_job *job, const text_batch *batch, magpie
 static void run_batch(void *context, size_t index) {
   text_job *job = context;
   magpie_error err = {0};
-  if (mgp_ingest_cancelled(job->in)) {
-    mgp_fail(&err, MAGPIE_CANCELLED, "stopped on request");
-    job_fail(job, MAGPIE_CANCELLED, &err);
-    return;
-  }
   const magpie_status status = encode_batch(job, &job->batches[index], &err);
   if (status != MAGPIE_OK) job_fail(job, status, &err);
 }

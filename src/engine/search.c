@@ -29,6 +29,9 @@ static magpie_status check_query(const magpie_query *q, magpie_error *err) {
                   "part %zu of the query must be one text, picture, sound, item or vector", i + 1);
     MGP_RETURN_IF(!isfinite(q->parts[i].weight), err, MAGPIE_INVALID,
                   "the weight of part %zu is not a number", i + 1);
+    MGP_RETURN_IF(q->parts[i].text &&
+                      strspn(q->parts[i].text, " \t\r\n") == strlen(q->parts[i].text),
+                  err, MAGPIE_INVALID, "the text of part %zu is empty", i + 1);
     MGP_RETURN_IF(q->parts[i].text && !mgp_utf8_valid(q->parts[i].text, strlen(q->parts[i].text)),
                   err, MAGPIE_INVALID, "the text of part %zu is not UTF-8", i + 1);
   }

@@ -22,6 +22,7 @@
 #define BM25_K1 1.2
 #define BM25_B 0.75
 #define NAME_MATCH 0.7
+#define MEDIA_CONFIDENCE 0.98F
 
 void mgp_search_warn(mgp_search *s, const char *message) {
   const size_t room = sizeof s->warnings / sizeof *s->warnings;
@@ -197,7 +198,8 @@ static magpie_status ask_text_space(mgp_search *s, size_t index, const magpie_pa
   }
   if (status != MAGPIE_OK && err) *err = why;
   MGP_FORWARD(status);
-  list->confidence = confidence;
+  /* Of equals a text comes first: its words can be checked. */
+  list->confidence = list->medium == 0 ? confidence : MEDIA_CONFIDENCE * confidence;
   MGP_FORWARD(scan_space(s, space->view, vector, list, err));
   /* Labels that speak for no class of the question are no evidence at all. */
   const bool is_labels = mgp_text_equal(space->info->metric, "dot");

@@ -267,6 +267,30 @@ def test_interrupt_leaves_a_consistent_index_and_the_next_run_goes_on(magpie, fo
     assert magpie.hits("item137")[0]["source"].endswith("0137.txt")
 
 
+def test_interrupt_before_the_first_commit_keeps_what_was_read(magpie, folder):
+    import signal
+    import subprocess
+    from conftest import BUILD
+
+    for n in range(120):
+        (folder / f"{n:04}.txt").write_text(f"Document number {n} speaks of item{n}. " * 40)
+    process = subprocess.Popen(
+        [BUILD / "magpie", "index", folder, "-x", magpie.index, "--json"],
+        env=magpie.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    for line in process.stdout:
+        if json.loads(line)["event"] == "file":
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=100)
+    assert process.returncode in (0, 1)  # 0: it was done before the signal came
+    assert magpie.status()["sources"] > 0
+    magpie.add(folder)
+    assert magpie.status()["sources"] == 120
+
+
 def test_a_killed_run_leaves_a_consistent_index(magpie, folder):
     import subprocess
     from conftest import BUILD
