@@ -159,6 +159,7 @@ static void readers_when_a_writer_commits_then_each_sees_whole_generations(void 
   pthread_t threads[READERS];
   for (int i = 0; i < READERS; i++)
     assert_int_equal(pthread_create(&threads[i], NULL, read_on, &w), 0);
+  while (atomic_load(&w.snapshots) == 0) usleep(100); /* a busy machine starts threads late */
   for (uint64_t i = 1; i <= COMMITS; i++) commit_item(s, i);
   atomic_store(&w.is_done, true);
   for (int i = 0; i < READERS; i++) pthread_join(threads[i], NULL);
