@@ -13,7 +13,7 @@ run() { # NAME COMMAND…
   "$@" | tee "$results/$name.csv.new"
   mv "$results/$name.csv.new" "$results/$name.csv"
 }
-ninja -C build bench_programs >/dev/null
+ninja -C build bench_programs reference_tools >/dev/null
 for program in build/bench_*; do
   [ -x "$program" ] && [ ! -d "$program" ] && run "$(basename "$program" | sed 's/^bench_//')" "$program"
 done

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench/micro/bench_*.c: one program each, built by `ninja bench_programs` and run by bench/run.sh.
-# Each prints CSV rows. Linked with the kernels and the index, so far as they exist.
+# Each prints CSV rows. Linked with the folders they time, so far as they exist.
 add_custom_target(bench_programs)
 file(GLOB BENCH_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/micro/bench_*.c)
 foreach(source ${BENCH_SOURCES})
   get_filename_component(bench ${source} NAME_WE)
   add_executable(${bench} EXCLUDE_FROM_ALL ${source})
-  foreach(target mgp_index mgp_kernels mgp_base)
+  foreach(target mgp_eval mgp_index mgp_kernels mgp_base)
     if(TARGET ${target})
       target_link_libraries(${bench} PRIVATE ${target})
     endif()

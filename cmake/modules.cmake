@@ -47,6 +47,7 @@ mgp_module(index LINK mgp_kernels mgp_base)
 mgp_module(rank LINK mgp_base)
 mgp_module(store LINK mgp_base PkgConfig::SQLITE)
 mgp_module(query LINK mgp_base)
+mgp_module(eval LINK mgp_text mgp_kernels mgp_base m)
 mgp_module(engine LINK mgp_media mgp_encode mgp_index mgp_rank mgp_store mgp_text mgp_kernels mgp_base)
 
 if(TARGET mgp_media)
