@@ -216,6 +216,7 @@ typedef struct magpie_query {
   const double *space_weights;
   size_t space_weight_count;
   bool by_record; /* one hit a record: its best item */
+  double rrf_k;   /* constant of reciprocal rank fusion; 0: 60 */
 } magpie_query;
 
 MAGPIE_API void magpie_query_defaults(magpie_query *query);

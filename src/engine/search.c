@@ -8,7 +8,7 @@
 
 #define K_MAX 10000
 #define DEPTH_MIN 1000
-#define RRF_K 60.0
+#define RRF_K 60.0 /* of the paper */
 
 static int part_kinds(const magpie_part *p) {
   return (p->text != NULL) + (p->image != NULL) + (p->audio != NULL) + (p->item != NULL) +
@@ -24,6 +24,8 @@ static magpie_status check_query(const magpie_query *q, magpie_error *err) {
                 q->k, K_MAX);
   MGP_RETURN_IF(q->part_count > 64, err, MAGPIE_INVALID, "the query has %zu parts; at most 64",
                 q->part_count);
+  MGP_RETURN_IF(!(q->rrf_k >= 0) || !isfinite(q->rrf_k), err, MAGPIE_INVALID,
+                "rrf_k must be 0 (the default, 60) or a positive number");
   for (size_t i = 0; i < q->part_count; i++) {
     MGP_RETURN_IF(part_kinds(&q->parts[i]) != 1, err, MAGPIE_INVALID,
                   "part %zu of the query must be one text, picture, sound, item or vector", i + 1);
@@ -89,8 +91,8 @@ static magpie_status fuse(mgp_search *s, mgp_scored **out, size_t *count, magpie
   }
   *out = mgp_arena_alloc(s->arena, (room + 1) * sizeof **out);
   MGP_RETURN_IF(!lists || !*out, err, MAGPIE_NO_MEMORY, "no memory to fuse the answers");
-  return mgp_fuse_rrf(s->ix->alloc, lists, s->list_count, RRF_K, medium_of, s, *out, room, count,
-                      err);
+  const double k = s->query->rrf_k > 0 ? s->query->rrf_k : RRF_K;
+  return mgp_fuse_rrf(s->ix->alloc, lists, s->list_count, k, medium_of, s, *out, room, count, err);
 }
 
 /* Keeps the best item of each source. The best comes first, so a source seen before is dropped. */
@@ -125,49 +127,70 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
 /* ---- the call
  * -------------------------------------------------------------------------------------- */
 
-static magpie_status run_search(mgp_search *s, magpie_result *result, magpie_error *err) {
+static magpie_status prepare(mgp_search *s, magpie_error *err) {
+  MGP_FORWARD(check_query(s->query, err));
   MGP_FORWARD(mgp_engine_view_get(s->ix, &s->view, err));
-  result->generation = mgp_snapshot_generation(s->view->snapshot);
   const char *damage = NULL;
   for (size_t i = 0; (damage = mgp_snapshot_damage(s->view->snapshot, i)) != NULL; i++)
     mgp_search_warn(s, damage);
   MGP_FORWARD(read_kinds(s, err));
   s->depth = s->query->depth ? s->query->depth : 10 * s->query->k;
   if (!s->query->depth && s->depth < DEPTH_MIN) s->depth = DEPTH_MIN;
-  MGP_FORWARD(mgp_search_recall(s, err));
+  return mgp_search_recall(s, err);
+}
+
+magpie_status mgp_search_open(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                              mgp_arena *arena, mgp_search **out, magpie_error *err) {
+  mgp_search *s = mgp_calloc(ix->alloc, 1, sizeof *s);
+  MGP_RETURN_IF(!s, err, MAGPIE_NO_MEMORY, "no memory to search");
+  *s = (mgp_search){.ix = ix, .query = query, .pool = pool, .arena = arena};
+  const magpie_status status = prepare(s, err);
+  if (status == MAGPIE_OK) *out = s;
+  else mgp_search_close(s);
+  return status;
+}
+
+magpie_status mgp_search_fuse(mgp_search *s, mgp_scored **fused, size_t *count, magpie_error *err) {
+  MGP_FORWARD(fuse(s, fused, count, err));
+  return s->query->by_record ? group_by_record(s, *fused, count, err) : MAGPIE_OK;
+}
+
+void mgp_search_close(mgp_search *s) {
+  if (!s) return;
+  if (s->view) mgp_engine_view_release(s->ix, s->view);
+  mgp_free(s->ix->alloc, s);
+}
+
+static magpie_status run_search(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                                magpie_result *result, magpie_error *err) {
+  mgp_search *s = NULL;
+  MGP_FORWARD(mgp_search_open(ix, query, pool, result->arena, &s, err));
+  result->generation = mgp_snapshot_generation(s->view->snapshot);
   mgp_scored *fused = NULL;
   size_t count = 0;
-  MGP_FORWARD(fuse(s, &fused, &count, err));
-  if (s->query->by_record) MGP_FORWARD(group_by_record(s, fused, &count, err));
-  return mgp_result_fill(s, fused, count, result, err);
+  magpie_status status = mgp_search_fuse(s, &fused, &count, err);
+  if (status == MAGPIE_OK) status = mgp_result_fill(s, fused, count, result, err);
+  mgp_search_close(s);
+  return status;
 }
 
 magpie_status mgp_engine_search(magpie *ix, const magpie_query *query, mgp_pool *pool,
                                 magpie_result **out, magpie_error *err) {
   MGP_RETURN_IF(!ix || !out, err, MAGPIE_INVALID, "magpie_search: index or out is NULL");
   *out = NULL;
-  MGP_FORWARD(check_query(query, err));
   const double started = mgp_clock_seconds();
   magpie_result *result = mgp_calloc(ix->alloc, 1, sizeof *result);
-  mgp_search *s = mgp_calloc(ix->alloc, 1, sizeof *s);
-  magpie_status status = MAGPIE_OK;
-  if (result) {
-    result->alloc = ix->alloc;
-    result->arena = mgp_arena_create(ix->alloc);
-  }
-  if (!result || !s || !result->arena) {
-    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to search");
-  } else {
-    *s = (mgp_search){.ix = ix, .query = query, .pool = pool, .arena = result->arena};
-    status = run_search(s, result, err);
-    if (s->view) mgp_engine_view_release(ix, s->view);
-    result->took_ms = (mgp_clock_seconds() - started) * 1e3;
-  }
-  mgp_free(ix->alloc, s);
+  MGP_RETURN_IF(!result, err, MAGPIE_NO_MEMORY, "no memory to search");
+  result->alloc = ix->alloc;
+  result->arena = mgp_arena_create(ix->alloc);
+  const magpie_status status = result->arena
+                                   ? run_search(ix, query, pool, result, err)
+                                   : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to search");
   if (status != MAGPIE_OK) {
     magpie_result_destroy(result);
     return status;
   }
+  result->took_ms = (mgp_clock_seconds() - started) * 1e3;
   *out = result;
   return MAGPIE_OK;
 }

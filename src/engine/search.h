@@ -50,6 +50,14 @@ struct magpie_result {
   json_t *query; /* the parts, echoed */
 };
 
+/* A search on the generation of this moment, its lists recalled; what it says lives in `arena`. The
+ * query must outlive it. Close it before the arena. */
+magpie_status mgp_search_open(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                              mgp_arena *arena, mgp_search **out, magpie_error *err);
+/* One ranking of all lists, grouped when the query asks for records; arena-owned. May be called
+ * again after weights or counts of the lists were changed. */
+magpie_status mgp_search_fuse(mgp_search *s, mgp_scored **fused, size_t *count, magpie_error *err);
+void mgp_search_close(mgp_search *s);
 /* Fills lists, words and warnings from the query's parts. */
 magpie_status mgp_search_recall(mgp_search *s, magpie_error *err);
 void mgp_search_warn(mgp_search *s, const char *message);
