@@ -127,6 +127,11 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
 /* ---- the call
  * -------------------------------------------------------------------------------------- */
 
+size_t mgp_search_depth(const magpie_query *query) {
+  if (query->depth) return query->depth;
+  return 10 * query->k > DEPTH_MIN ? 10 * query->k : DEPTH_MIN;
+}
+
 static magpie_status prepare(mgp_search *s, magpie_error *err) {
   MGP_FORWARD(check_query(s->query, err));
   MGP_FORWARD(mgp_engine_view_get(s->ix, &s->view, err));
@@ -134,8 +139,7 @@ static magpie_status prepare(mgp_search *s, magpie_error *err) {
   for (size_t i = 0; (damage = mgp_snapshot_damage(s->view->snapshot, i)) != NULL; i++)
     mgp_search_warn(s, damage);
   MGP_FORWARD(read_kinds(s, err));
-  s->depth = s->query->depth ? s->query->depth : 10 * s->query->k;
-  if (!s->query->depth && s->depth < DEPTH_MIN) s->depth = DEPTH_MIN;
+  s->depth = mgp_search_depth(s->query);
   return mgp_search_recall(s, err);
 }
 

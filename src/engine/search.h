@@ -58,6 +58,8 @@ magpie_status mgp_search_open(magpie *ix, const magpie_query *query, mgp_pool *p
  * again after weights or counts of the lists were changed. */
 magpie_status mgp_search_fuse(mgp_search *s, mgp_scored **fused, size_t *count, magpie_error *err);
 void mgp_search_close(mgp_search *s);
+/* Candidates taken of each space. */
+size_t mgp_search_depth(const magpie_query *query);
 /* Fills lists, words and warnings from the query's parts. */
 magpie_status mgp_search_recall(mgp_search *s, magpie_error *err);
 void mgp_search_warn(mgp_search *s, const char *message);
