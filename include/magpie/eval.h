@@ -364,21 +364,37 @@ MAGPIE_API magpie_status magpie_evaluate_index(magpie *ix, const magpie_benchmar
                                                const magpie_index_evaluation_options *options,
                                                char **json, magpie_error *err);
 
-/* One setting and the values to try: "weights.NAME" of a space, "k" or "depth". */
+/* One setting and the values to try: "weights.NAME" of a space, "k", "depth" or "rrf_k". */
 typedef struct magpie_sweep_axis {
   const char *name;
   const double *values;
   size_t count;
 } magpie_sweep_axis;
 
-/* Runs the grid on `folds`-fold cross-validation (0: 5): the best point of each training part is
- * measured on the part held out, so no query judges its own choice. *json: {"grid","folds",
- * "held_out","best"}; magpie_free it. */
+/* Tries every point of the grid, then compares `base` with the point that the first measure likes
+ * best: an evaluation of the systems "base" and "tuned" with a member "sweep". No query judges its
+ * own choice: with `train` (another split) the point is chosen there; without it by `folds`-fold
+ * cross-validation (0: 5), each query being answered with the point chosen on the other folds.
+ * A grid has at most 10,000 points. *json is an .mgeval text; magpie_free it. */
 MAGPIE_API magpie_status magpie_sweep_index(magpie *ix, const magpie_benchmark *benchmark,
-                                            const magpie_query *base, const magpie_sweep_axis *axes,
-                                            size_t axis_count, size_t folds,
+                                            const magpie_benchmark *train, const magpie_query *base,
+                                            const magpie_sweep_axis *axes, size_t axis_count,
+                                            size_t folds,
                                             const magpie_index_evaluation_options *options,
                                             char **json, magpie_error *err);
+
+/* Systems by their words: "lexical" (words alone), "dense" (every space but words), "fused" (the
+ * defaults), or NAME=SETTING,… with the settings words=0, text=0.5 (weights of spaces), k, depth,
+ * rrf_k, kind=image+page and the name of a preset: "mine=fused,text=0.5". INVALID says what there
+ * is. */
+MAGPIE_API magpie_status magpie_system_parse(magpie *ix, const char *text, size_t k,
+                                             magpie_system **out, magpie_error *err);
+MAGPIE_API void magpie_system_destroy(magpie_system *system);
+
+/* Share of the first k hits of `exact` that `run` has among its own first k, averaged over the
+ * queries of `exact` that have hits: the recall of an approximate search against the exact one. */
+MAGPIE_API magpie_status magpie_run_recall(const magpie_run *run, const magpie_run *exact, size_t k,
+                                           double *out, magpie_error *err);
 
 #ifdef __cplusplus
 }
