@@ -28,6 +28,10 @@ static const cli_option index_options[] = {
     {0, "max-seconds", "N", "time for reading one file; default 120"},
     {0, NULL, NULL, NULL}};
 
+static const cli_option import_options[] = {
+    {0, "text-pack", "NAME", "pack that encodes texts, when the index is created"},
+    {0, NULL, NULL, NULL}};
+
 static const cli_option search_options[] = {
     {'t', "text", "TEXT", "a text part; may be given several times, as all parts may"},
     {'i', "image", "FILE", "a picture part"},
@@ -79,7 +83,7 @@ const cli_command cli_commands[] = {
      "paths "
      "start at the folder of the file. An item cut out of record X has the id X#n. Bad lines are "
      "listed by `magpie failures` as FILE:LINE.",
-     no_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
+     import_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
     {"status", "", "what the index holds", "Counts by kind and space, size, packs, failures.",
      no_options, "magpie status", cli_status},
     {"failures", "", "files that could not be read, and why",

@@ -68,8 +68,7 @@ int cli_index(int argc, char **argv) {
 int cli_import(int argc, char **argv) {
   cli_arguments a;
   cli_arguments_init(&a, "import", argc, argv);
-  while (cli_arguments_next(&a)) {
-  }
+  while (cli_arguments_next(&a)) a.common.text_pack = a.value; /* its one option */
   int code = EXIT_OK;
   magpie *ix = NULL;
   if (argc - a.next != 1) code = cli_usage(&a, "name one file of JSON lines, or - for stdin");
