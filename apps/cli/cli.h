@@ -110,7 +110,8 @@ const char *cli_count_text(char out[32], uint64_t count);
  * --------------------------------------------------------------------- */
 
 typedef struct cli_progress {
-  bool json, quiet, is_terminal, by_bytes;
+  bool json, quiet, is_terminal;
+  const char *noun; /* of what is counted: "files", "queries" */
   double last_draw;
   uint64_t bytes_known;
   bool has_bar;

@@ -31,8 +31,10 @@ void cli_catch_interrupt(void) {
 }
 
 void cli_progress_init(cli_progress *p, const cli_common *common) {
-  *p = (cli_progress){
-      .json = common->json, .quiet = common->quiet, .is_terminal = isatty(STDERR_FILENO) != 0};
+  *p = (cli_progress){.json = common->json,
+                      .quiet = common->quiet,
+                      .noun = "files",
+                      .is_terminal = isatty(STDERR_FILENO) != 0};
 }
 
 static const char *event_name(magpie_event_type type) {
@@ -69,13 +71,15 @@ static void print_event_json(const magpie_event *e) {
   json_decref(row);
 }
 
-static void print_counts(const magpie_event *e) {
+static void print_counts(const cli_progress *p, const magpie_event *e) {
   char a[32], b[32], c[32], d[32];
   const double seconds = e->elapsed_s > 0.001 ? e->elapsed_s : 0.001;
   fprintf(stderr, "%s", cli_count_text(a, e->files_done));
   if (e->files_total) fprintf(stderr, " of %s", cli_count_text(b, e->files_total));
-  fprintf(stderr, " files, %s items, %.1f files/s, %s/s", cli_count_text(c, e->items),
-          (double)e->files_done / seconds, cli_bytes_text(d, (double)e->bytes_done / seconds));
+  fprintf(stderr, " %s, %.1f %s/s", p->noun, (double)e->files_done / seconds, p->noun);
+  if (e->items || e->bytes_done)
+    fprintf(stderr, ", %s items, %s/s", cli_count_text(c, e->items),
+            cli_bytes_text(d, (double)e->bytes_done / seconds));
   if (eta(e) > 0) fprintf(stderr, ", %s left", cli_seconds_text(a, eta(e)));
   if (e->files_failed) fprintf(stderr, ", %s failed", cli_count_text(b, e->files_failed));
 }
@@ -85,12 +89,12 @@ static void draw_bar(cli_progress *p, const magpie_event *e) {
   const int filled = (int)(done * BAR_WIDTH + 0.5);
   fputs("\r\033[K", stderr);
   if (!e->files_total && !e->bytes_total) {
-    fputs("looking for files…", stderr);
+    fprintf(stderr, "looking for %s…", p->noun);
   } else {
     fprintf(stderr, "%s", cli_style(stderr, "green"));
     for (int i = 0; i < BAR_WIDTH; i++) fputs(i < filled ? "█" : "░", stderr);
     fprintf(stderr, "%s %3.0f %% ", cli_style(stderr, "off"), done * 100);
-    print_counts(e);
+    print_counts(p, e);
   }
   fflush(stderr);
   p->has_bar = true;
