@@ -134,7 +134,7 @@ void cli_progress_event(void *context, const magpie_event *event) {
   } else if (p->is_terminal) {
     draw_bar(p, event);
   } else if (event->files_done) {
-    print_counts(event);
+    print_counts(p, event);
     fputc('\n', stderr);
   }
 }
