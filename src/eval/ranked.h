@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files on judgements, runs and measures of rankings share: interned ids, lines of TREC
- * files, the insides of magpie_qrels and magpie_run, a measure as parsed.
+ * files, the insides of magpie_qrels and magpie_run.
  */
 #ifndef MGP_EVAL_RANKED_H
 #define MGP_EVAL_RANKED_H
@@ -84,8 +84,9 @@ magpie_status mgp_trec_fail(const mgp_trec_lines *lines, magpie_error *err, cons
 /* The same for what an adder said of the line; other codes than INVALID stay. */
 magpie_status mgp_trec_refuse(const mgp_trec_lines *lines, magpie_status code,
                               const magpie_error *said, magpie_error *err);
-/* False unless the whole field is a number; "inf" and "nan" are. */
-bool mgp_trec_number(const mgp_trec_lines *lines, mgp_trec_field field, double *out);
+/* False unless the whole field is a number; "inf" and "nan" are. Without a locale numbers of more
+ * than 15 digits are refused. */
+bool mgp_trec_number(locale_t plain, mgp_trec_field field, double *out);
 /* False unless it is a whole number ("2", "-1", "2.0"); those of 19 digits and more are +-1e18. */
 bool mgp_trec_integer(mgp_trec_field field, int64_t *out);
 /* Writes the text to `file`, all or nothing, or to standard output for "-"; gives the buffer back.
@@ -162,6 +163,14 @@ magpie_status mgp_run_query_get(magpie_run *run, const char *query, size_t size,
 /* Appends a hit of a document that is interned in run->documents, and known not to be there yet. */
 magpie_status mgp_run_append(magpie_run *run, mgp_run_query *query, const mgp_id *document,
                              float score, magpie_error *err);
+
+magpie_status mgp_run_fuse_in(mgp_alloc *a, const magpie_run *const *runs, const double *weights,
+                              size_t count, double k, size_t depth, magpie_run **out,
+                              magpie_error *err);
+magpie_status mgp_evaluate_in(mgp_alloc *a, const magpie_qrels *qrels, const magpie_run *run,
+                              const char *const *names, size_t count,
+                              const magpie_evaluate_options *options, magpie_scores **out,
+                              magpie_error *err);
 
 /* True: a comes before b. Higher score first, then the greater id, as in trec_eval. */
 static inline bool mgp_hit_before(const magpie_run_hit *a, const magpie_run_hit *b) {

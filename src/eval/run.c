@@ -156,7 +156,7 @@ static magpie_status put_line(magpie_run *run, const mgp_trec_lines *lines, size
                                          "document score)");
   const mgp_trec_field query = lines->fields[0], text = lines->fields[wanted == 3 ? 2 : 4];
   double score = 0;
-  if (!mgp_trec_number(lines, text, &score))
+  if (!mgp_trec_number(lines->plain_locale, text, &score))
     return mgp_trec_fail(lines, err, "the score \"%.*s\" is not a number", MGP_FIELD(text));
   magpie_error said = {0};
   magpie_status status = MAGPIE_OK;

@@ -160,7 +160,7 @@ static bool number_word(mgp_trec_field field, double *out) {
   return true;
 }
 
-bool mgp_trec_number(const mgp_trec_lines *lines, mgp_trec_field field, double *out) {
+bool mgp_trec_number(locale_t plain, mgp_trec_field field, double *out) {
   static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -174,10 +174,10 @@ bool mgp_trec_number(const mgp_trec_lines *lines, mgp_trec_field field, double *
     return true;
   }
   char text[NUMBER_SIZE_MAX + 1];
-  if (field.size > NUMBER_SIZE_MAX) return false;
+  if (!plain || field.size > NUMBER_SIZE_MAX) return false;
   memcpy(text, field.text, field.size);
   text[field.size] = '\0';
-  *out = strtod_l(text, NULL, lines->plain_locale);
+  *out = strtod_l(text, NULL, plain);
   return true;
 }
 
