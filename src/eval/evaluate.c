@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "eval/measures.h"
+#include "eval/ranking_measures.h"
 
 #define MEASURES_MAX 1000
 

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <strings.h>
 
-#include "eval/measures.h"
+#include "eval/ranking_measures.h"
 
 #define NAME_SIZE_MAX 32
 #define TEXT_SIZE_MAX 80

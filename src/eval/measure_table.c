@@ -2,7 +2,7 @@
  *
  * All measures of rankings: a new one is its function and a line here.
  */
-#include "eval/measures.h"
+#include "eval/ranking_measures.h"
 
 #define CUT MGP_TAKES_CUTOFF
 #define MUST_CUT (MGP_TAKES_CUTOFF | MGP_NEEDS_CUTOFF)

@@ -3,7 +3,7 @@
  * Measures that know relevant and not: a gain of m->rel and more is relevant. As in trec_eval a
  * missing rank counts as not relevant, and a query without relevant documents scores 0.
  */
-#include "eval/measures.h"
+#include "eval/ranking_measures.h"
 
 static size_t depth_of(const mgp_measure *m, const mgp_ranking *r) {
   return m->cutoff && m->cutoff < r->count ? m->cutoff : r->count;

@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "eval/measures.h"
+#include "eval/ranking_measures.h"
 
 /* 2^gain - 1 as Burges et al. 2005, or the gain itself as Jarvelin and Kekalainen 2002. */
 static double discounted(const mgp_measure *m, int64_t gain, size_t index) {
