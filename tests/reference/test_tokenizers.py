@@ -204,7 +204,7 @@ def train_sentencepiece(lines, folder, **options):
     text = folder / "lines.txt"
     text.write_text("\n".join(lines), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(folder / "m"), model_type="unigram", vocab_size=6000,
+        input=str(text), model_prefix=str(folder / "m"), model_type="unigram", vocab_size=9000,
         hard_vocab_limit=False, character_coverage=0.98, minloglevel=2, num_threads=1, **options)
     return folder / "m.model"
 
