@@ -89,4 +89,10 @@ magpie_status mgp_passages_cut(mgp_alloc *a, const char *text, size_t size, size
 /* The estimate used above; a word of more than 12 letters counts one more for every 4. */
 size_t mgp_token_estimate(const char *text, size_t size);
 
+/* ---- answers (answer_text.c) --------------------------------------------------------------- */
+
+/* SQuAD's normalisation of an answer (Rajpurkar et al. 2016): lower case, no ASCII punctuation, no
+ * "a", "an", "the", words between single spaces. NULL: no memory. mgp_free it. */
+char *mgp_text_answer(mgp_alloc *a, const char *text, size_t size, size_t *out_size);
+
 #endif
