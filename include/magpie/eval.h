@@ -134,13 +134,13 @@ MAGPIE_API void magpie_scores_destroy(magpie_scores *scores);
 /* ---- statistics ------------------------------------------------------------------------- */
 
 /* Two-sided paired randomisation test of mean(a) = mean(b) (Fisher; Smucker, Allan, Carterette,
- * CIKM 2007): signs of the n differences flipped at random. Exact when 2^n <= rounds, else Monte
- * Carlo with p = (hits + 1) / (rounds + 1). rounds 0: 10000. */
+ * CIKM 2007): signs of the n differences flipped at random. Exact when 2^n <= rounds (n without
+ * zero differences), else Monte Carlo with p = (hits + 1) / (rounds + 1). rounds 0: 10000. */
 MAGPIE_API magpie_status magpie_randomisation_test(const double *a, const double *b, size_t n,
                                                    uint64_t rounds, uint64_t seed, double *p,
                                                    magpie_error *err);
-/* Paired Student t-test, two-sided. All differences equal: t is 0 and p 1, or t infinite and p 0.
- */
+/* Paired Student t-test, two-sided; n >= 2. All differences equal but for rounding: t is 0 and p 1,
+ * or t infinite and p 0. */
 MAGPIE_API magpie_status magpie_paired_t_test(const double *a, const double *b, size_t n, double *t,
                                               double *p, magpie_error *err);
 /* Bootstrap interval of the mean, bias-corrected and accelerated (BCa; Efron 1987). confidence in
@@ -151,7 +151,8 @@ MAGPIE_API magpie_status magpie_bootstrap_mean(const double *values, size_t n, d
 /* Holm's step-down adjustment (1979) of `count` p-values; `adjusted` may be `p`. */
 MAGPIE_API magpie_status magpie_holm(const double *p, size_t count, double *adjusted,
                                      magpie_error *err);
-/* Cohen's d of paired differences: mean(a - b) / sd(a - b); 0 when both are 0. */
+/* Cohen's d of paired differences: mean(a - b) / sd(a - b), the sample's sd; 0 when both are 0 or n
+ * is below 2, infinite when only the sd is 0. */
 MAGPIE_API double magpie_effect_size(const double *a, const double *b, size_t n);
 
 /* ---- measures of answers ---------------------------------------------------------------- */
@@ -165,14 +166,15 @@ MAGPIE_API magpie_status magpie_answer_f1(const char *answer, const char *const 
 /* Share of the right answer's tokens that the answer has (F1-Recall, S081). */
 MAGPIE_API magpie_status magpie_answer_recall(const char *answer, const char *const *right,
                                               size_t count, double *out, magpie_error *err);
-/* BLEU-1 with brevity penalty (Papineni et al. 2002), counts as in NLTK's smoothing method 1. */
+/* BLEU-1 against all right answers at once, with brevity penalty (Papineni et al. 2002), as NLTK's
+ * sentence_bleu with weights (1, 0, 0, 0) and smoothing method 1. */
 MAGPIE_API magpie_status magpie_answer_bleu1(const char *answer, const char *const *right,
                                              size_t count, double *out, magpie_error *err);
 /* ROUGE-L F with beta 1 (Lin 2004). */
 MAGPIE_API magpie_status magpie_answer_rouge_l(const char *answer, const char *const *right,
                                                size_t count, double *out, magpie_error *err);
-/* PseudoRecall@k (S083): 1 if any right answer occurs, normalised, in one of the first k passages.
- */
+/* PseudoRecall@k (S083): 1 if any right answer, normalised, is a part of one of the first k
+ * passages, normalised; an answer of which nothing is left is part of none. */
 MAGPIE_API magpie_status magpie_pseudo_recall(const char *const *passages, size_t k,
                                               const char *const *right, size_t count, double *out,
                                               magpie_error *err);
@@ -395,6 +397,35 @@ MAGPIE_API void magpie_system_destroy(magpie_system *system);
  * queries of `exact` that have hits: the recall of an approximate search against the exact one. */
 MAGPIE_API magpie_status magpie_run_recall(const magpie_run *run, const magpie_run *exact, size_t k,
                                            double *out, magpie_error *err);
+
+/* ---- measures of files ------------------------------------------------------------------ */
+
+/* Measures over the rows of a JSON Lines file; docs/metrics.md has the formulas, docs/json.md the
+ * fields. Measures and what they need in every row:
+ *   em f1 answer_recall bleu1 rouge_l {"prediction":text,"answers":[text…]}
+ *   pseudo_recall@K                   {"passages":[text…],"answers":[text…]}
+ *   kept_recall                       {"kept":[id…],"needed":[id…]}
+ *   ece@BINS                          {"probability":number,"label":0|1}
+ *   auc, gauc                         {"score":number,"label":0|1}, gauc also {"group":id}
+ *   pair_accuracy                     {"pair":id,"right":true|false}
+ *   mrv                               {"ranks":[number…]}, as many in each row
+ *   modality_importance               {"performance":{"text":0|1,"image":0|1,"text+image":0|1}}
+ *   interference                      {"clean":number,"perturbed":number}
+ *   preference                        {"choice":id}
+ *   pmrp                              {"ranking":[id…],"labels":[id…]} a query, and
+ *                                     {"document":id,"labels":[id…]} a document
+ * *json: {"rows":N,"measures":{name:{"value","low","high","n"}}}; low and high (95 %, BCa) only of
+ * measures that are means. modality_importance and preference have one such object for each
+ * modality or choice in "parts". A line that does not fit is FORMAT with file and line; magpie_free
+ * the JSON. */
+MAGPIE_API magpie_status magpie_measure_rows(const char *file, const char *const *measures,
+                                             size_t count, char **json, magpie_error *err);
+/* Measures of two files of vectors, .npy (f4 or f8, C order, two dimensions) or JSON Lines
+ * {"vector":[…]}: gap, alignment, uniformity_x, uniformity_y, mutual_knn@k (k 0: 10), linear_cka.
+ * *json: {"x":{"rows","dimensions"},"y":…,"measures":{name:{"value"}}}; a value that these vectors
+ * do not allow is null with a "reason". */
+MAGPIE_API magpie_status magpie_measure_vectors(const char *x_file, const char *y_file, size_t k,
+                                                char **json, magpie_error *err);
 
 #ifdef __cplusplus
 }

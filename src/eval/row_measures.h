@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * magpie_measure_rows inside: a measure gathers what it needs of each row, then says its value.
+ */
+#ifndef MGP_EVAL_ROW_MEASURES_H
+#define MGP_EVAL_ROW_MEASURES_H
+
+#include "eval/measures.h"
+#include "eval/ranked.h"
+
+#define MGP_ROW_MODALITIES_MAX 8
+#define MGP_ROW_SUBSETS_MAX (1 << MGP_ROW_MODALITIES_MAX)
+
+typedef struct mgp_row_measure mgp_row_measure;
+
+typedef struct mgp_row_kind {
+  const char *name;
+  const char *parameter; /* what stands behind "@"; NULL: nothing does */
+  magpie_status (*add)(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+                       magpie_error *err);
+  magpie_status (*finish)(mgp_row_measure *m, json_t *entry, magpie_error *err);
+  magpie_status (*answer)(const char *, const char *const *, size_t, double *, magpie_error *);
+} mgp_row_kind;
+
+/* A growing array of numbers of ids or of offsets into one. */
+typedef struct mgp_numbers {
+  uint32_t *items;
+  size_t count, capacity;
+} mgp_numbers;
+typedef struct mgp_offsets {
+  size_t *items;
+  size_t count, capacity;
+} mgp_offsets;
+
+struct mgp_row_measure {
+  const mgp_row_kind *kind;
+  const char *name, *file;
+  size_t parameter;
+  double *values; /* value_count of them: one a row, or `width` a row */
+  size_t value_count, value_capacity, width;
+  unsigned char *labels;
+  size_t label_count, label_capacity;
+  uint64_t *groups; /* numbers of ids */
+  size_t group_count, group_capacity;
+  mgp_id_table ids; /* of groups, pairs, choices, modalities or documents */
+  /* PMRP */
+  mgp_id_table label_ids;
+  mgp_numbers ranking, query_labels, document_labels, documents; /* the last: which were given */
+  mgp_offsets ranking_ends, query_label_ends, document_label_ends;
+};
+
+/* ---- fields of a row (row_fields.c) ------------------------------------------------------ */
+
+/* A list of texts that live as long as the row; *out is to mgp_free. */
+magpie_status mgp_row_texts(const mgp_json_lines *at, const json_t *row, const char *field,
+                            size_t least, const char ***out, size_t *count, magpie_error *err);
+magpie_status mgp_row_text(const mgp_json_lines *at, const json_t *row, const char *field,
+                           const char **out, magpie_error *err);
+magpie_status mgp_row_number(const mgp_json_lines *at, const json_t *row, const char *field,
+                             double *out, magpie_error *err);
+/* true, false, 1 or 0 */
+magpie_status mgp_row_label(const mgp_json_lines *at, const json_t *row, const char *field,
+                            unsigned char *out, magpie_error *err);
+/* The number of an id, which is a text that is not empty or a whole number. */
+magpie_status mgp_row_id(mgp_id_table *ids, const mgp_json_lines *at, const json_t *value,
+                         const char *field, uint32_t *out, magpie_error *err);
+
+magpie_status mgp_row_keep_value(mgp_row_measure *m, double value, magpie_error *err);
+magpie_status mgp_row_keep_label(mgp_row_measure *m, unsigned char label, magpie_error *err);
+magpie_status mgp_row_keep_group(mgp_row_measure *m, uint64_t group, magpie_error *err);
+
+/* "value", "low", "high" and "n" of a mean. */
+magpie_status mgp_row_put_mean(json_t *entry, const double *values, size_t n, magpie_error *err);
+magpie_status mgp_row_put_value(json_t *entry, double value, size_t n, magpie_error *err);
+
+/* ---- PMRP (row_pmrp.c) ------------------------------------------------------------------- */
+
+magpie_status mgp_row_pmrp_add(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+                               magpie_error *err);
+magpie_status mgp_row_pmrp_finish(mgp_row_measure *m, json_t *entry, magpie_error *err);
+
+#endif
