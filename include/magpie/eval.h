@@ -30,7 +30,8 @@ typedef struct magpie_qrels magpie_qrels;
 
 MAGPIE_API magpie_status magpie_qrels_create(magpie_qrels **out, magpie_error *err);
 /* Judges one document of one query. A pair judged again the same counts once; another gain for it
- * is an error (INVALID here, FORMAT in a file). gain: -1000000..1000000; below 1 is not relevant. */
+ * is an error (INVALID here, FORMAT in a file). gain: -1000000..1000000; below 1 is not relevant.
+ */
 MAGPIE_API magpie_status magpie_qrels_add(magpie_qrels *qrels, const char *query,
                                           const char *document, int64_t gain, magpie_error *err);
 /* Reads TREC qrels ("query iteration document gain") or BEIR's ("query-id\tcorpus-id\tscore" with

@@ -88,7 +88,8 @@ magpie_status mgp_id_check(const char *what, const char *text, size_t *size, mag
                   text, what);
     is_ascii = is_ascii && c < 0x80;
   }
-  MGP_RETURN_IF(!is_ascii && !mgp_utf8_valid(text, *size), err, MAGPIE_INVALID,
-                "the id of a %s is not UTF-8", what);
+  MGP_RETURN_IF(!is_ascii && (!mgp_utf8_valid(text, *size) || mgp_starts_with_mark(text, *size)),
+                err, MAGPIE_INVALID, "the id of a %s is not UTF-8 or begins with a byte order mark",
+                what);
   return MAGPIE_OK;
 }

@@ -49,8 +49,12 @@ void mgp_id_table_fini(mgp_id_table *t);
 const mgp_id *mgp_id_table_find(const mgp_id_table *t, const char *text, size_t size);
 magpie_status mgp_id_table_intern(mgp_id_table *t, const char *text, size_t size,
                                   const mgp_id **out, magpie_error *err);
+/* A byte order mark: dropped at the start of a file, so an id must not begin with one. */
+static inline bool mgp_starts_with_mark(const char *text, size_t size) {
+  return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
+}
 /* INVALID unless `text` is an id: UTF-8, not empty, at most MGP_ID_SIZE_MAX bytes, without white
- * space and control characters. `what` names it in the message. */
+ * space, control characters and a byte order mark before. `what` names it in the message. */
 magpie_status mgp_id_check(const char *what, const char *text, size_t *size, magpie_error *err);
 
 /* ---- lines of TREC files (trec_lines.c) -------------------------------------------------- */

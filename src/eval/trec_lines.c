@@ -24,7 +24,7 @@ magpie_status mgp_trec_open(const char *file, mgp_trec_lines *lines, magpie_erro
   if (lines->map.size == 0) return MAGPIE_OK;
   lines->next = (const char *)lines->map.data;
   lines->end = lines->next + lines->map.size;
-  if (lines->map.size >= 3 && memcmp(lines->next, "\xEF\xBB\xBF", 3) == 0) lines->next += 3;
+  if (mgp_starts_with_mark(lines->next, lines->map.size)) lines->next += 3;
   return MAGPIE_OK;
 }
 
@@ -72,6 +72,11 @@ static magpie_status take_field(mgp_trec_lines *lines, const char *end, magpie_e
   if (size > MGP_ID_SIZE_MAX)
     return mgp_trec_fail(lines, err, "column %zu has %zu bytes, more than %d", lines->count + 1,
                          size, MGP_ID_SIZE_MAX);
+  if (high && mgp_starts_with_mark(start, size))
+    return mgp_trec_fail(lines, err,
+                         "column %zu begins with a byte order mark; is this the start "
+                         "of another file?",
+                         lines->count + 1);
   if (high && !mgp_utf8_valid(start, size))
     return mgp_trec_fail(lines, err, "column %zu is not UTF-8", lines->count + 1);
   if (lines->count < MGP_TREC_FIELDS)

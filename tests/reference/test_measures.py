@@ -98,12 +98,13 @@ def magpie():
     return Magpie()
 
 
-def random_case(seed, gains=(-2, -1, 0, 0, 1, 2, 3, 40)):
+def random_case(seed, gains=(-2, -1, 0, 0, 1, 2, 3, 40), size=None):
     """Queries 0-5 are in the run, 2-8 judged; scores tie often, also only as floats."""
     rng = random.Random(seed)
-    size = rng.choice([1, 3, 20, 300])
+    size = size or rng.choice([1, 3, 20, 300])
     documents = [f"d{i}" for i in range(2 * size)]
-    score = lambda: rng.choice([rng.random(), rng.randint(-2, 4), 1e9 * rng.random(), 1 + 1e-9 * rng.random()])  # noqa: E731
+    kinds = [rng.random, lambda: rng.randint(-2, 4), lambda: 1e9 * rng.random(), lambda: 1 + 1e-9 * rng.random()]
+    score = lambda: rng.choice(kinds)()  # noqa: E731
     run = {f"{q}": {d: score() for d in rng.sample(documents, size)} for q in range(6)}
     judged = {f"{q}": {d: rng.choice(gains) for d in rng.sample(documents, max(1, size // 3))}
               for q in range(2, 9)}
@@ -141,7 +142,7 @@ def test_means_and_files_equal_ir_measures(magpie, tmp_path, only_answered):
     if only_answered:
         measures += [Judged @ 10, RR @ 10]  # their providers leave missing queries out of the mean
     rng = random.Random(4)
-    run, judged = random_case(38)
+    run, judged = random_case(38, size=300)
     # no ties here: these providers rank a tie by the smaller id
     run = {q: {d: s + rng.random() for d, s in found.items()} for q, found in run.items()}
     judged = {q: gains for q, gains in judged.items() if not only_answered or q in run}

@@ -93,6 +93,9 @@ static void qrels_when_line_is_bad_then_file_and_line_are_named(void **state) {
       {"1 0 d -99999999999999999999999\n", ":1", "outside -1000000 to 1000000"},
       {"1 0 d\x01x 1\n", ":1", "control character 0x01"},
       {"1 0 d\xFFx 1\n", ":1", "column 3 is not UTF-8"},
+      {"1 0 d 1\n\xEF\xBB\xBF"
+       "2 0 d 1\n",
+       ":2", "column 1 begins with a byte order mark"},
       {"1 0 d\rx 1\n", ":1", "control character 0x0d"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -133,6 +136,7 @@ static void qrels_add_when_argument_is_bad_then_is_invalid(void **state) {
   assert_int_equal(magpie_qrels_add(q, "", "d", 1, &err), MAGPIE_INVALID);
   assert_int_equal(magpie_qrels_add(q, NULL, "d", 1, &err), MAGPIE_INVALID);
   assert_int_equal(magpie_qrels_add(q, "1", "\xC3", 1, &err), MAGPIE_INVALID);
+  assert_int_equal(magpie_qrels_add(q, "\xEF\xBB\xBF", "d", 1, &err), MAGPIE_INVALID);
   assert_int_equal(magpie_qrels_add(q, "1", "d", 1000001, &err), MAGPIE_INVALID);
   assert_int_equal(magpie_qrels_add(q, "1", "d", INT64_MIN, &err), MAGPIE_INVALID);
   assert_int_equal(magpie_qrels_add(NULL, "1", "d", 1, &err), MAGPIE_INVALID);
