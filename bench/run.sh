@@ -15,9 +15,11 @@ run() { # NAME COMMAND…
 }
 ninja -C build bench_programs reference_tools >/dev/null
 for program in build/bench_*; do
+  [ "$program" != build/bench_eval ] || continue # bench_eval.py below runs it beside its peers
   [ -x "$program" ] && [ ! -d "$program" ] && run "$(basename "$program" | sed 's/^bench_//')" "$program"
 done
 python=.deps/venv/bin/python
 run first_answer $python bench/system/bench_first_answer.py
 run encode $python bench/system/bench_encode.py
 run memory $python bench/system/bench_memory.py
+run eval $python bench/system/bench_eval.py

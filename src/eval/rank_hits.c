@@ -69,6 +69,15 @@ static int compare_ids(const void *a, const void *b) {
   return strcmp(((const magpie_run_hit *)b)->document, ((const magpie_run_hit *)a)->document);
 }
 
+static void sort_ties(magpie_run_hit *hits, size_t count) {
+  if (count > 2) qsort(hits, count, sizeof *hits, compare_ids);
+  else if (compare_ids(&hits[0], &hits[1]) > 0) { /* what the fusion of two runs is full of */
+    const magpie_run_hit first = hits[0];
+    hits[0] = hits[1];
+    hits[1] = first;
+  }
+}
+
 void mgp_rank_hits(magpie_run_hit *hits, size_t count, mgp_rank_scratch *scratch) {
   if (count < 2) return;
   uint64_t *keys = scratch->keys;
@@ -79,7 +88,7 @@ void mgp_rank_hits(magpie_run_hit *hits, size_t count, mgp_rank_scratch *scratch
   for (size_t i = 0; i < count; i++) hits[i] = scratch->hits[keys[i] & UINT32_MAX];
   for (size_t i = 0, next = 0; i < count; i = next) {
     for (next = i + 1; next < count && hits[next].score == hits[i].score;) next++;
-    if (next - i > 1) qsort(hits + i, next - i, sizeof *hits, compare_ids);
+    if (next - i > 1) sort_ties(hits + i, next - i);
   }
 }
 

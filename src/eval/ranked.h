@@ -164,10 +164,9 @@ magpie_status mgp_run_read_in(mgp_alloc *a, const char *file, magpie_run **out, 
 /* The query's record, made when it is new. It moves when another query comes. */
 magpie_status mgp_run_query_get(magpie_run *run, const char *query, size_t size,
                                 mgp_run_query **out, magpie_error *err);
-/* Appends a hit of a document that is interned in run->documents, and known not to be there yet. */
-magpie_status mgp_run_append(magpie_run *run, mgp_run_query *query, const mgp_id *document,
-                             float score, magpie_error *err);
-
+/* Gives a query without hits these, best first, each of another document of run->documents. */
+magpie_status mgp_run_put_ranked(magpie_run *run, mgp_run_query *query, const magpie_run_hit *hits,
+                                 size_t count, magpie_error *err);
 magpie_status mgp_run_fuse_in(mgp_alloc *a, const magpie_run *const *runs, const double *weights,
                               size_t count, double k, size_t depth, magpie_run **out,
                               magpie_error *err);

@@ -86,16 +86,20 @@ static bool make_slot_room(mgp_alloc *a, mgp_run_query *query) {
   return true;
 }
 
-magpie_status mgp_run_append(magpie_run *run, mgp_run_query *query, const mgp_id *document,
-                             float score, magpie_error *err) {
-  MGP_RETURN_IF(query->count >= UINT32_MAX / 4, err, MAGPIE_LIMIT, "a query has too many hits");
-  MGP_RETURN_IF(!MGP_GROW(run->alloc, query->hits, query->capacity, query->count + 1) ||
+static magpie_status make_hit_room(magpie_run *run, mgp_run_query *query, size_t count,
+                                   magpie_error *err) {
+  MGP_RETURN_IF(count >= UINT32_MAX / 4, err, MAGPIE_LIMIT, "a query has too many hits");
+  MGP_RETURN_IF(!MGP_GROW(run->alloc, query->hits, query->capacity, count) ||
                     !mgp_rank_reserve(run->alloc, &run->scratch, query->capacity),
-                err, MAGPIE_NO_MEMORY, "no memory for %zu hits of a query", query->count + 1);
-  magpie_run_hit *hit = &query->hits[query->count];
-  *hit = (magpie_run_hit){.document = document->text, .score = score};
-  if (query->is_ranked && query->count > 0) query->is_ranked = mgp_hit_before(hit - 1, hit);
-  query->count++;
+                err, MAGPIE_NO_MEMORY, "no memory for %zu hits of a query", count);
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_run_put_ranked(magpie_run *run, mgp_run_query *query, const magpie_run_hit *hits,
+                                 size_t count, magpie_error *err) {
+  MGP_FORWARD(make_hit_room(run, query, count, err));
+  if (count > 0) memcpy(query->hits, hits, count * sizeof *hits);
+  query->count = count;
   return MAGPIE_OK;
 }
 
@@ -114,7 +118,11 @@ static magpie_status put(magpie_run *run, uint32_t number, mgp_trec_field docume
   MGP_RETURN_IF(*slot != 0, err, MAGPIE_INVALID,
                 "document %.100s comes twice in the hits of query %.100s", id->text,
                 run->queries.ids[number]->text);
-  MGP_FORWARD(mgp_run_append(run, query, id, (float)score, err));
+  MGP_FORWARD(make_hit_room(run, query, query->count + 1, err));
+  magpie_run_hit *hit = &query->hits[query->count];
+  *hit = (magpie_run_hit){.document = id->text, .score = (float)score};
+  if (query->is_ranked && query->count > 0) query->is_ranked = mgp_hit_before(hit - 1, hit);
+  query->count++;
   *slot = id->number + 1;
   return MAGPIE_OK;
 }

@@ -85,10 +85,7 @@ static magpie_status fuse_query(fuser *f, mgp_run_query *query, const mgp_id *id
                                   .score = (float)f->sums[f->found[i]]};
   mgp_rank_hits(f->hits, f->found_count, &f->scratch);
   const size_t kept = f->depth && f->depth < f->found_count ? f->depth : f->found_count;
-  for (size_t i = 0; i < kept; i++)
-    MGP_FORWARD(
-        mgp_run_append(f->fused, query, mgp_id_of(f->hits[i].document), f->hits[i].score, err));
-  return MAGPIE_OK;
+  return mgp_run_put_ranked(f->fused, query, f->hits, kept, err);
 }
 
 /* The fused system has to ask all; unknown as soon as one run does not know its time. */
