@@ -91,7 +91,7 @@ make_venv() {
   fi
   started=$(seconds)
   python=$(find_python) || { say "no Python 3.11 with venv was found"; return 1; }
-  say "making the Python environment .deps/venv (about 65 MB to fetch)"
+  say "making the Python environment .deps/venv (about 100 MB to fetch)"
   "$python" -m venv --clear "$deps/venv" >>"$log" 2>&1 || return 1
   try=1
   until "$deps/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \

@@ -70,7 +70,8 @@ def timed(work):
 
 def magpie_round(paths):
     done = subprocess.run([BUILD / "bench_eval", "--files", *paths, "1"], check=True, capture_output=True, text=True)
-    return {row["what"]: (float(row["seconds"]), float(row["ndcg10"])) for row in csv.DictReader(done.stdout.splitlines())}
+    rows = csv.DictReader(done.stdout.splitlines())
+    return {row["what"]: (float(row["seconds"]), float(row["ndcg10"])) for row in rows}
 
 
 def fuse_plainly(ranked):
