@@ -13,42 +13,42 @@
 
 /* ---- means over rows --------------------------------------------------------------------- */
 
-static magpie_status finish_mean(mgp_row_measure *m, json_t *entry, magpie_error *err) {
-  return mgp_row_put_mean(entry, m->values, m->value_count, err);
+static magpie_status finish_mean(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
+  return mgp_tally_put_mean(entry, m->values, m->value_count, err);
 }
 
 /* What a measure says of a row's texts is the row's fault. */
-static magpie_status keep_if(mgp_row_measure *m, const mgp_json_lines *at, magpie_status status,
+static magpie_status keep_if(mgp_tally_measure *m, const mgp_json_lines *at, magpie_status status,
                              double value, const magpie_error *why, magpie_error *err) {
   if (status == MAGPIE_INVALID || status == MAGPIE_LIMIT)
     return mgp_json_lines_fail(at, err, "%s: %s", m->name, why->message);
   MGP_RETURN_IF(status != MAGPIE_OK, err, status, "%s: %.600s", m->name, why->message);
-  return mgp_row_keep_value(m, value, err);
+  return mgp_tally_keep_value(m, value, err);
 }
 
-static magpie_status add_answer(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status add_answer(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                                 magpie_error *err) {
   const char *prediction = NULL, **right = NULL;
   size_t count = 0;
   double value = 0;
   magpie_error why = {0};
-  MGP_FORWARD(mgp_row_text(at, row, "prediction", &prediction, err));
-  MGP_FORWARD(mgp_row_texts(at, row, "answers", 1, &right, &count, err));
+  MGP_FORWARD(mgp_tally_text(at, row, "prediction", &prediction, err));
+  MGP_FORWARD(mgp_tally_texts(at, row, "answers", 1, &right, &count, err));
   magpie_status status = m->kind->answer(prediction, right, count, &value, &why);
   status = keep_if(m, at, status, value, &why, err);
   mgp_free(NULL, (void *)right);
   return status;
 }
 
-static magpie_status add_pseudo_recall(mgp_row_measure *m, const mgp_json_lines *at,
+static magpie_status add_pseudo_recall(mgp_tally_measure *m, const mgp_json_lines *at,
                                        const json_t *row, magpie_error *err) {
   const char **passages = NULL, **right = NULL;
   size_t k = 0, count = 0;
   double value = 0;
   magpie_error why = {0};
   magpie_status status = MAGPIE_OK;
-  MGP_TRY(mgp_row_texts(at, row, "passages", 0, &passages, &k, err));
-  MGP_TRY(mgp_row_texts(at, row, "answers", 1, &right, &count, err));
+  MGP_TRY(mgp_tally_texts(at, row, "passages", 0, &passages, &k, err));
+  MGP_TRY(mgp_tally_texts(at, row, "answers", 1, &right, &count, err));
   if (k > m->parameter) k = m->parameter;
   status = magpie_pseudo_recall(passages, k, right, count, &value, &why);
   status = keep_if(m, at, status, value, &why, err);
@@ -58,15 +58,15 @@ done:
   return status;
 }
 
-static magpie_status add_kept_recall(mgp_row_measure *m, const mgp_json_lines *at,
+static magpie_status add_kept_recall(mgp_tally_measure *m, const mgp_json_lines *at,
                                      const json_t *row, magpie_error *err) {
   const char **kept = NULL, **needed = NULL;
   size_t kept_count = 0, needed_count = 0;
   double value = 0;
   magpie_error why = {0};
   magpie_status status = MAGPIE_OK;
-  MGP_TRY(mgp_row_texts(at, row, "kept", 0, &kept, &kept_count, err));
-  MGP_TRY(mgp_row_texts(at, row, "needed", 0, &needed, &needed_count, err));
+  MGP_TRY(mgp_tally_texts(at, row, "kept", 0, &kept, &kept_count, err));
+  MGP_TRY(mgp_tally_texts(at, row, "needed", 0, &needed, &needed_count, err));
   status = magpie_kept_recall(kept, kept_count, needed, needed_count, &value, &why);
   status = keep_if(m, at, status, value, &why, err);
 done:
@@ -75,15 +75,15 @@ done:
   return status;
 }
 
-static magpie_status add_interference(mgp_row_measure *m, const mgp_json_lines *at,
+static magpie_status add_interference(mgp_tally_measure *m, const mgp_json_lines *at,
                                       const json_t *row, magpie_error *err) {
   double clean = 0, perturbed = 0;
-  MGP_FORWARD(mgp_row_number(at, row, "clean", &clean, err));
-  MGP_FORWARD(mgp_row_number(at, row, "perturbed", &perturbed, err));
-  return mgp_row_keep_value(m, clean - perturbed, err);
+  MGP_FORWARD(mgp_tally_number(at, row, "clean", &clean, err));
+  MGP_FORWARD(mgp_tally_number(at, row, "perturbed", &perturbed, err));
+  return mgp_tally_keep_value(m, clean - perturbed, err);
 }
 
-static magpie_status add_mrv(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status add_mrv(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                              magpie_error *err) {
   const json_t *ranks = json_object_get(row, "ranks");
   const size_t k = json_array_size(ranks);
@@ -109,75 +109,75 @@ static magpie_status add_mrv(mgp_row_measure *m, const mgp_json_lines *at, const
 
 /* ---- scores and labels ------------------------------------------------------------------- */
 
-static magpie_status add_probability(mgp_row_measure *m, const mgp_json_lines *at,
+static magpie_status add_probability(mgp_tally_measure *m, const mgp_json_lines *at,
                                      const json_t *row, magpie_error *err) {
   double probability = 0;
   unsigned char label = 0;
-  MGP_FORWARD(mgp_row_number(at, row, "probability", &probability, err));
+  MGP_FORWARD(mgp_tally_number(at, row, "probability", &probability, err));
   if (probability < 0 || probability > 1)
     return mgp_json_lines_fail(at, err, "\"probability\" is %g, not in 0..1", probability);
-  MGP_FORWARD(mgp_row_label(at, row, "label", &label, err));
-  MGP_FORWARD(mgp_row_keep_label(m, label, err));
-  return mgp_row_keep_value(m, probability, err);
+  MGP_FORWARD(mgp_tally_label(at, row, "label", &label, err));
+  MGP_FORWARD(mgp_tally_keep_label(m, label, err));
+  return mgp_tally_keep_value(m, probability, err);
 }
 
-static magpie_status finish_ece(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+static magpie_status finish_ece(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   double value = 0;
   MGP_FORWARD(magpie_ece(m->values, m->labels, m->value_count, m->parameter, &value, err));
-  return mgp_row_put_value(entry, value, m->value_count, err);
+  return mgp_tally_put_value(entry, value, m->value_count, err);
 }
 
-static magpie_status add_score(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status add_score(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                                magpie_error *err) {
   double score = 0;
   unsigned char label = 0;
-  MGP_FORWARD(mgp_row_number(at, row, "score", &score, err));
-  MGP_FORWARD(mgp_row_label(at, row, "label", &label, err));
-  MGP_FORWARD(mgp_row_keep_label(m, label, err));
-  return mgp_row_keep_value(m, score, err);
+  MGP_FORWARD(mgp_tally_number(at, row, "score", &score, err));
+  MGP_FORWARD(mgp_tally_label(at, row, "label", &label, err));
+  MGP_FORWARD(mgp_tally_keep_label(m, label, err));
+  return mgp_tally_keep_value(m, score, err);
 }
 
-static magpie_status finish_auc(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+static magpie_status finish_auc(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   double value = 0;
   MGP_FORWARD(magpie_auc(m->values, m->labels, m->value_count, &value, err));
-  return mgp_row_put_value(entry, value, m->value_count, err);
+  return mgp_tally_put_value(entry, value, m->value_count, err);
 }
 
-static magpie_status keep_id(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status keep_id(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                              const char *field, uint32_t *number, magpie_error *err) {
-  MGP_FORWARD(mgp_row_id(&m->ids, at, json_object_get(row, field), field, number, err));
-  return mgp_row_keep_group(m, *number, err);
+  MGP_FORWARD(mgp_tally_id(&m->ids, at, json_object_get(row, field), field, number, err));
+  return mgp_tally_keep_group(m, *number, err);
 }
 
-static magpie_status add_grouped_score(mgp_row_measure *m, const mgp_json_lines *at,
+static magpie_status add_grouped_score(mgp_tally_measure *m, const mgp_json_lines *at,
                                        const json_t *row, magpie_error *err) {
   uint32_t number = 0;
   MGP_FORWARD(keep_id(m, at, row, "group", &number, err));
   return add_score(m, at, row, err);
 }
 
-static magpie_status finish_gauc(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+static magpie_status finish_gauc(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   double value = 0;
   size_t left_out = 0;
   MGP_FORWARD(
       magpie_group_auc(m->values, m->labels, m->groups, m->value_count, &value, &left_out, err));
   MGP_RETURN_IF(json_object_set_new(entry, "groups_left_out", json_integer((json_int_t)left_out)),
                 err, MAGPIE_NO_MEMORY, "no memory for a value");
-  return mgp_row_put_value(entry, value, m->value_count, err);
+  return mgp_tally_put_value(entry, value, m->value_count, err);
 }
 
 /* ---- pairs and choices ------------------------------------------------------------------- */
 
 /* values: by pair, 1 while every member so far is right; labels: by pair, members so far. */
-static magpie_status add_pair(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status add_pair(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                               magpie_error *err) {
   uint32_t number = 0;
   unsigned char right = 0;
-  MGP_FORWARD(mgp_row_id(&m->ids, at, json_object_get(row, "pair"), "pair", &number, err));
-  MGP_FORWARD(mgp_row_label(at, row, "right", &right, err));
+  MGP_FORWARD(mgp_tally_id(&m->ids, at, json_object_get(row, "pair"), "pair", &number, err));
+  MGP_FORWARD(mgp_tally_label(at, row, "right", &right, err));
   if (number == m->value_count) {
-    MGP_FORWARD(mgp_row_keep_value(m, 1, err));
-    MGP_FORWARD(mgp_row_keep_label(m, 0, err));
+    MGP_FORWARD(mgp_tally_keep_value(m, 1, err));
+    MGP_FORWARD(mgp_tally_keep_label(m, 0, err));
   }
   if (++m->labels[number] > 2)
     return mgp_json_lines_fail(at, err, "pair \"%.200s\" comes a third time",
@@ -186,14 +186,14 @@ static magpie_status add_pair(mgp_row_measure *m, const mgp_json_lines *at, cons
   return MAGPIE_OK;
 }
 
-static magpie_status finish_pairs(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+static magpie_status finish_pairs(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   for (size_t i = 0; i < m->value_count; i++)
     MGP_RETURN_IF(m->labels[i] != 2, err, MAGPIE_FORMAT, "%s: pair \"%.200s\" comes only once",
                   m->file, m->ids.ids[i]->text);
   return finish_mean(m, entry, err);
 }
 
-static magpie_status add_choice(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status add_choice(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                                 magpie_error *err) {
   uint32_t number = 0;
   return keep_id(m, at, row, "choice", &number, err);
@@ -205,10 +205,10 @@ static magpie_status put_part(json_t *parts, const char *name, const double *val
   json_t *part = json_object();
   MGP_RETURN_IF(json_object_set_new(parts, name, part), err, MAGPIE_NO_MEMORY,
                 "no memory for a value");
-  return mgp_row_put_mean(part, values, n, err);
+  return mgp_tally_put_mean(part, values, n, err);
 }
 
-static magpie_status finish_preference(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+static magpie_status finish_preference(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   json_t *parts = json_object();
   MGP_RETURN_IF(json_object_set_new(entry, "parts", parts), err, MAGPIE_NO_MEMORY,
                 "no memory for the choices");
@@ -228,7 +228,7 @@ static magpie_status finish_preference(mgp_row_measure *m, json_t *entry, magpie
 /* ---- modality importance ----------------------------------------------------------------- */
 
 /* "text+image" as a set of modalities; new names may come in the first row only. */
-static magpie_status parse_subset(mgp_row_measure *m, const mgp_json_lines *at, const char *key,
+static magpie_status parse_subset(mgp_tally_measure *m, const mgp_json_lines *at, const char *key,
                                   size_t *subset, magpie_error *err) {
   *subset = 0;
   for (const char *name = key;; name++) {
@@ -240,11 +240,11 @@ static magpie_status parse_subset(mgp_row_measure *m, const mgp_json_lines *at, 
                                  "+ are expected",
                                  key);
     if (!id) {
-      if (m->value_count > 0 || m->ids.count == MGP_ROW_MODALITIES_MAX)
+      if (m->value_count > 0 || m->ids.count == MGP_TALLY_MODALITIES_MAX)
         return mgp_json_lines_fail(at, err,
                                    "\"performance\" has the key \"%.200s\" with a name that "
                                    "the first row lacks, or more than %d names",
-                                   key, MGP_ROW_MODALITIES_MAX);
+                                   key, MGP_TALLY_MODALITIES_MAX);
       MGP_FORWARD(mgp_id_table_intern(&m->ids, name, size, &id, err));
     }
     if (*subset >> id->number & 1)
@@ -256,12 +256,12 @@ static magpie_status parse_subset(mgp_row_measure *m, const mgp_json_lines *at, 
   }
 }
 
-static magpie_status add_importance(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
-                                    magpie_error *err) {
-  double cells[MGP_ROW_SUBSETS_MAX] = {0};
-  bool seen[MGP_ROW_SUBSETS_MAX] = {false};
+static magpie_status add_importance(mgp_tally_measure *m, const mgp_json_lines *at,
+                                    const json_t *row, magpie_error *err) {
+  double cells[MGP_TALLY_SUBSETS_MAX] = {0};
+  bool seen[MGP_TALLY_SUBSETS_MAX] = {false};
   json_t *performance = json_object_get(row, "performance");
-  if (!json_is_object(performance) || json_object_size(performance) >= MGP_ROW_SUBSETS_MAX)
+  if (!json_is_object(performance) || json_object_size(performance) >= MGP_TALLY_SUBSETS_MAX)
     return mgp_json_lines_fail(at, err,
                                "\"performance\" is expected to be an object with a number "
                                "for each set of modalities: \"text\", \"text+image\", …");
@@ -272,7 +272,7 @@ static magpie_status add_importance(mgp_row_measure *m, const mgp_json_lines *at
     if (seen[subset])
       return mgp_json_lines_fail(at, err, "\"performance\" has the set of \"%.200s\" twice", key);
     seen[subset] = true;
-    MGP_FORWARD(mgp_row_number(at, performance, key, &cells[subset], err));
+    MGP_FORWARD(mgp_tally_number(at, performance, key, &cells[subset], err));
   }
   m->width = (size_t)1 << m->ids.count;
   for (size_t s = 1; s < m->width; s++)
@@ -282,11 +282,11 @@ static magpie_status add_importance(mgp_row_measure *m, const mgp_json_lines *at
                                  "of %zu modalities",
                                  json_object_size(performance), m->width - 1, m->ids.count);
   if (m->width < 2) return mgp_json_lines_fail(at, err, "\"performance\" is empty");
-  for (size_t s = 0; s < m->width; s++) MGP_FORWARD(mgp_row_keep_value(m, cells[s], err));
+  for (size_t s = 0; s < m->width; s++) MGP_FORWARD(mgp_tally_keep_value(m, cells[s], err));
   return MAGPIE_OK;
 }
 
-static magpie_status finish_importance(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+static magpie_status finish_importance(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   const size_t n = m->value_count / m->width, modalities = m->ids.count;
   json_t *parts = json_object();
   MGP_RETURN_IF(json_object_set_new(entry, "parts", parts), err, MAGPIE_NO_MEMORY,
@@ -305,7 +305,7 @@ static magpie_status finish_importance(mgp_row_measure *m, json_t *entry, magpie
 
 /* ---- the measures of a file -------------------------------------------------------------- */
 
-static const mgp_row_kind kinds[] = {
+static const mgp_tally_kind kinds[] = {
     {"em", NULL, add_answer, finish_mean, magpie_answer_exact},
     {"f1", NULL, add_answer, finish_mean, magpie_answer_f1},
     {"answer_recall", NULL, add_answer, finish_mean, magpie_answer_recall},
@@ -321,7 +321,7 @@ static const mgp_row_kind kinds[] = {
     {"modality_importance", NULL, add_importance, finish_importance, NULL},
     {"interference", NULL, add_interference, finish_mean, NULL},
     {"preference", NULL, add_choice, finish_preference, NULL},
-    {"pmrp", NULL, mgp_row_pmrp_add, mgp_row_pmrp_finish, NULL},
+    {"pmrp", NULL, mgp_tally_pmrp_add, mgp_tally_pmrp_finish, NULL},
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
@@ -337,7 +337,7 @@ static magpie_status unknown(const char *name, magpie_error *err) {
                   all);
 }
 
-static magpie_status parse_measure(const char *name, mgp_row_measure *m, magpie_error *err) {
+static magpie_status parse_measure(const char *name, mgp_tally_measure *m, magpie_error *err) {
   MGP_RETURN_IF(!name, err, MAGPIE_INVALID, "a measure is not named");
   const size_t size = strcspn(name, "@");
   m->name = name;
@@ -354,7 +354,7 @@ static magpie_status parse_measure(const char *name, mgp_row_measure *m, magpie_
   return MAGPIE_OK;
 }
 
-static magpie_status open_measures(mgp_row_measure *all, const char *const *names, size_t count,
+static magpie_status open_measures(mgp_tally_measure *all, const char *const *names, size_t count,
                                    const char *file, magpie_error *err) {
   for (size_t i = 0; i < count; i++) {
     all[i].file = file;
@@ -368,9 +368,9 @@ static magpie_status open_measures(mgp_row_measure *all, const char *const *name
   return MAGPIE_OK;
 }
 
-static void close_measures(mgp_row_measure *all, size_t count) {
+static void close_measures(mgp_tally_measure *all, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    mgp_row_measure *m = &all[i];
+    mgp_tally_measure *m = &all[i];
     mgp_id_table_fini(&m->ids);
     mgp_id_table_fini(&m->label_ids);
     void *blocks[] = {m->values,
@@ -387,7 +387,7 @@ static void close_measures(mgp_row_measure *all, size_t count) {
   }
 }
 
-static magpie_status add_rows(mgp_row_measure *all, size_t count, mgp_json_lines *lines,
+static magpie_status add_rows(mgp_tally_measure *all, size_t count, mgp_json_lines *lines,
                               size_t *rows, magpie_error *err) {
   json_t *row = NULL;
   magpie_status status = mgp_json_lines_next(lines, &row, err);
@@ -404,7 +404,7 @@ static magpie_status add_rows(mgp_row_measure *all, size_t count, mgp_json_lines
   return status;
 }
 
-static magpie_status say(mgp_row_measure *all, size_t count, size_t rows, char **json,
+static magpie_status say(mgp_tally_measure *all, size_t count, size_t rows, char **json,
                          magpie_error *err) {
   json_t *measures = json_object(), *whole = NULL;
   magpie_status status = MAGPIE_OK;
@@ -435,7 +435,7 @@ magpie_status mgp_rows_measure(const char *file, const char *data, size_t size,
   MGP_RETURN_IF(!measures || count == 0, err, MAGPIE_INVALID, "no measure is named");
   MGP_RETURN_IF(count > MEASURES_MAX, err, MAGPIE_LIMIT, "%zu measures are more than %d", count,
                 MEASURES_MAX);
-  mgp_row_measure *all = mgp_calloc(NULL, count, sizeof *all);
+  mgp_tally_measure *all = mgp_calloc(NULL, count, sizeof *all);
   MGP_RETURN_IF(!all, err, MAGPIE_NO_MEMORY, "no memory for %zu measures", count);
   mgp_json_lines lines;
   mgp_json_lines_init(&lines, file, data, size);

@@ -31,16 +31,17 @@ static magpie_status add_ids(mgp_id_table *ids, const mgp_json_lines *at, const 
     return mgp_json_lines_fail(at, err, "\"%s\" is expected to be a list of ids", field);
   for (size_t i = 0; i < json_array_size(items); i++) {
     uint32_t number = 0;
-    MGP_FORWARD(mgp_row_id(ids, at, json_array_get(items, i), field, &number, err));
+    MGP_FORWARD(mgp_tally_id(ids, at, json_array_get(items, i), field, &number, err));
     MGP_FORWARD(push(list, number, err));
   }
   return push_end(ends, list->count, err);
 }
 
-static magpie_status add_document(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
+static magpie_status add_document(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
                                   magpie_error *err) {
   uint32_t number = 0;
-  MGP_FORWARD(mgp_row_id(&m->ids, at, json_object_get(row, "document"), "document", &number, err));
+  MGP_FORWARD(
+      mgp_tally_id(&m->ids, at, json_object_get(row, "document"), "document", &number, err));
   while (m->documents.count <= number) MGP_FORWARD(push(&m->documents, 0, err));
   if (m->documents.items[number])
     return mgp_json_lines_fail(at, err, "the document comes a second time");
@@ -50,8 +51,8 @@ static magpie_status add_document(mgp_row_measure *m, const mgp_json_lines *at, 
   return MAGPIE_OK;
 }
 
-magpie_status mgp_row_pmrp_add(mgp_row_measure *m, const mgp_json_lines *at, const json_t *row,
-                               magpie_error *err) {
+magpie_status mgp_tally_pmrp_add(mgp_tally_measure *m, const mgp_json_lines *at, const json_t *row,
+                                 magpie_error *err) {
   if (json_object_get(row, "document")) return add_document(m, at, row, err);
   if (!json_object_get(row, "ranking"))
     return mgp_json_lines_fail(at, err, "\"ranking\" (a query) or \"document\" is expected");
@@ -74,7 +75,7 @@ static magpie_status spread(const mgp_numbers *labels, const mgp_offsets *ends, 
 }
 
 /* From numbers of ids to rows of documents. */
-static magpie_status resolve(mgp_row_measure *m, magpie_error *err) {
+static magpie_status resolve(mgp_tally_measure *m, magpie_error *err) {
   for (size_t i = 0; i < m->ranking.count; i++) {
     const uint32_t number = m->ranking.items[i];
     const uint32_t row = number < m->documents.count ? m->documents.items[number] : 0;
@@ -86,7 +87,7 @@ static magpie_status resolve(mgp_row_measure *m, magpie_error *err) {
   return MAGPIE_OK;
 }
 
-magpie_status mgp_row_pmrp_finish(mgp_row_measure *m, json_t *entry, magpie_error *err) {
+magpie_status mgp_tally_pmrp_finish(mgp_tally_measure *m, json_t *entry, magpie_error *err) {
   const size_t n = m->ranking_ends.count, bits = m->label_ids.count;
   unsigned char *queries = NULL, *documents = NULL;
   size_t *offset = NULL;
@@ -100,7 +101,7 @@ magpie_status mgp_row_pmrp_finish(mgp_row_measure *m, json_t *entry, magpie_erro
   for (size_t i = 0; i < n; i++) offset[i + 1] = m->ranking_ends.items[i];
   MGP_TRY(mgp_pmrp_rows(m->ranking.items, offset, n, m->document_label_ends.count, queries,
                         documents, bits, &value, err));
-  status = mgp_row_put_value(entry, value, n, err);
+  status = mgp_tally_put_value(entry, value, n, err);
 done:
   mgp_free(NULL, offset);
   mgp_free(NULL, queries);
