@@ -248,8 +248,9 @@ def plain_rouge(answer, right):
     return 2 * lcs(a, b) / (len(a) + len(b)) if lcs(a, b) else 0
 
 
-WORDS = ["the", "a", "An", "red", "Bus", "bus,", "at", "night.", "théâtre", "THE", "a-b", "it's", "ΣΑΣ", "İz", "ß", "1,000",
-         "東京", "タワー", "3kg", "naïve", "\u00a0", "e\u0301", "a\u0301b", "x_the_y", "…", "🙂", "«the»", "\u2028", "²", "½"]
+WORDS = ["the", "a", "An", "red", "Bus", "bus,", "at", "night.", "théâtre", "THE", "a-b", "it's", "ΣΑΣ", "İz", "ß",
+         "1,000", "東京", "タワー", "3kg", "naïve", "\u00a0", "e\u0301", "a\u0301b", "x_the_y", "…",
+         "🙂", "«the»", "\u2028", "²", "½"]
 
 
 def random_text(rng):
