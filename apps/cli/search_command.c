@@ -193,13 +193,101 @@ static int run_batch(const cli_common *common, magpie *ix, const search_options 
   return report.files_failed ? EXIT_NOTHING : EXIT_OK;
 }
 
+static size_t count_parts(const search_options *s, char letter) {
+  size_t count = 0;
+  for (size_t i = 0; i < s->part_count; i++) {
+    const magpie_part *p = &s->parts[i];
+    count += letter == (p->text ? 't' : p->image ? 'i' : p->audio ? 'a' : 'l');
+  }
+  return count;
+}
+
+/* A weight for a part that is not there is a slip of the pen. A batch has its parts in the file. */
+static int check_part_weights(const cli_arguments *a, const search_options *s) {
+  const struct {
+    const char *letter, *what;
+    double weight;
+    size_t count;
+  } parts[] = {{"t", "text", s->text_weight, count_parts(s, 't')},
+               {"i", "picture", s->image_weight, count_parts(s, 'i')},
+               {"a", "sound", s->audio_weight, count_parts(s, 'a')},
+               {"like", "item", s->item_weight, count_parts(s, 'l')}};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (parts[i].weight != 1 && parts[i].count == 0)
+      return cli_usage(a, "-w %s=%g, but the query has no %s part", parts[i].letter,
+                       parts[i].weight, parts[i].what);
+  return EXIT_OK;
+}
+
+/* "words, text, picture" */
+static void name_members(const json_t *list, const json_t *object, char *out, size_t size) {
+  size_t i, at = 0;
+  const json_t *row;
+  const char *name;
+  json_t *value;
+  out[0] = '\0';
+  json_array_foreach(list, i, row) if (at < size) at += (size_t)snprintf(
+      out + at, size - at, "%s%s", at ? ", " : "", json_string_value(json_object_get(row, "name")));
+  json_object_foreach((json_t *)(uintptr_t)object, name, value) if (at < size) at +=
+      (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", name);
+}
+
+static bool has_space(const json_t *spaces, const char *wanted) {
+  size_t i;
+  const json_t *row;
+  json_array_foreach(spaces, i, row) if (strcmp(json_string_value(json_object_get(row, "name")),
+                                                wanted) == 0) return true;
+  return strcmp(wanted, "words") == 0;
+}
+
+/* A kind that magpie gives itself may be missing from this index; any other must be in it. */
+static bool has_kind(const json_t *items, const char *wanted) {
+  static const char *const known[] = {"passage", "page", "row", "image", "sound", "vector"};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(known[i], wanted) == 0) return true;
+  return json_object_get(items, wanted) != NULL;
+}
+
+static int check_kinds(const cli_arguments *a, const search_options *s, const json_t *items) {
+  char *copy = strdup(s->kinds ? s->kinds : ""), *save = NULL, known[400];
+  int code = EXIT_OK;
+  for (char *one = copy ? strtok_r(copy, ", ", &save) : NULL; one && code == EXIT_OK;
+       one = strtok_r(NULL, ", ", &save)) {
+    if (has_kind(items, one)) continue;
+    name_members(NULL, items, known, sizeof known);
+    code = cli_usage(a, "--kind %s: no item is of this kind; the index holds: %s", one, known);
+  }
+  free(copy);
+  return code;
+}
+
+/* Names of spaces and kinds against what the index has. */
+static int check_names(const cli_arguments *a, magpie *ix, const search_options *s) {
+  if (!s->space_count && !s->kinds) return EXIT_OK;
+  char *json = NULL, known[400];
+  magpie_error err = {0};
+  if (magpie_describe(ix, &json, &err)) return cli_report_error(&err);
+  json_t *index = json_loads(json, 0, NULL);
+  const json_t *spaces = json_object_get(index, "spaces");
+  int code = check_kinds(a, s, json_object_get(index, "items"));
+  for (size_t i = 0; i < s->space_count && code == EXIT_OK; i++) {
+    if (has_space(spaces, s->space_names[i])) continue;
+    name_members(spaces, NULL, known, sizeof known);
+    code = cli_usage(a, "-w %s=…: there is no such space; the index has: %s", s->space_names[i],
+                     known);
+  }
+  json_decref(index);
+  magpie_free(json);
+  return code;
+}
+
 static int check_search(const cli_arguments *a, const search_options *s) {
   if (s->queries && !s->run) return cli_usage(a, "--queries needs --run OUT.trec");
   if (s->run && !s->queries) return cli_usage(a, "--run needs --queries FILE.jsonl");
   if (s->queries && s->part_count) return cli_usage(a, "--queries takes its parts from the file");
   if (!s->queries && s->part_count == 0)
     return cli_usage(a, "give a text, -i PICTURE, -a SOUND or --like ID");
-  return EXIT_OK;
+  return s->queries ? EXIT_OK : check_part_weights(a, s);
 }
 
 int cli_search(int argc, char **argv) {
@@ -215,6 +303,7 @@ int cli_search(int argc, char **argv) {
   if (s.k == 0) s.k = s.queries ? 100 : 10;
   magpie *ix = NULL;
   if (code == EXIT_OK) code = cli_open(&a.common, true, &ix);
+  if (code == EXIT_OK) code = check_names(&a, ix, &s);
   if (code == EXIT_OK) {
     weigh_parts(&s);
     code = s.queries ? run_batch(&a.common, ix, &s) : run_query(&a.common, ix, &s);
