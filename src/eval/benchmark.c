@@ -46,36 +46,37 @@ static magpie_status guess_by_file(magpie_benchmark *b, const char *file, magpie
   return status;
 }
 
-/* queries.jsonl or queries.SPLIT.jsonl, else any .jsonl but the corpus. */
-static const char *choose_telling_file(magpie_benchmark *b, const mgp_name_list *list) {
+/* queries.jsonl or queries.SPLIT.jsonl, else any .jsonl but the corpus; NULL: none. */
+static const char *choose_telling_name(const mgp_name_list *list) {
   const char *found = NULL;
   for (size_t i = 0; i < list->count; i++) {
     const char *name = list->names[i];
-    const bool is_queries = strcmp(name, "query") == 0 || strcmp(name, "queries") == 0 ||
-                            mgp_text_starts(name, "queries.");
-    if (is_queries) return mgp_benchmark_path(b, "%s/%s.jsonl", b->folder, name);
+    if (strcmp(name, "query") == 0 || strcmp(name, "queries") == 0 ||
+        mgp_text_starts(name, "queries."))
+      return name;
     if (!found && !strstr(name, "corpus") && !mgp_text_starts(name, "qrel")) found = name;
   }
-  return found ? mgp_benchmark_path(b, "%s/%s.jsonl", b->folder, found) : NULL;
+  return found;
 }
 
 static magpie_status guess_by_folder(magpie_benchmark *b, magpie_error *err) {
   const char *queries = mgp_benchmark_path(b, "%s/query", b->folder);
   const char *pool = mgp_benchmark_path(b, "%s/cand_pool", b->folder);
-  if (queries && pool && mgp_is_folder(queries) && mgp_is_folder(pool)) {
+  MGP_RETURN_IF(!queries || !pool, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  if (mgp_is_folder(queries) && mgp_is_folder(pool)) {
     b->layout = &mgp_set_mbeir;
     return MAGPIE_OK;
   }
   mgp_name_list list = {0};
   magpie_status status = mgp_names_in(b, b->folder, "", ".jsonl", false, &list, err);
-  const char *file = status == MAGPIE_OK ? choose_telling_file(b, &list) : NULL;
+  const char *name = choose_telling_name(&list);
   mgp_names_fini(b, &list);
   MGP_FORWARD(status);
-  MGP_RETURN_IF(!file, err, MAGPIE_NOT_FOUND,
+  MGP_RETURN_IF(!name, err, MAGPIE_NOT_FOUND,
                 "%s holds no benchmark: neither queries.jsonl nor another .jsonl file of queries, "
                 "nor M-BEIR's folders query and cand_pool",
                 b->path);
-  return guess_by_file(b, file, err);
+  return guess_by_file(b, mgp_benchmark_path(b, "%s/%s.jsonl", b->folder, name), err);
 }
 
 static magpie_status choose_layout(magpie_benchmark *b, const char *format, magpie_error *err) {

@@ -159,6 +159,9 @@ magpie_status mgp_split_choose(const magpie_benchmark *b, const char *wanted,
                                const mgp_name_list *list, const char **split, magpie_error *err);
 /* FOLDER/format… in the arena; NULL without memory. */
 const char *mgp_benchmark_path(magpie_benchmark *b, const char *format, ...) MGP_PRINTF(2, 3);
+/* The same when that file is there, else *file is NULL. */
+magpie_status mgp_benchmark_find(magpie_benchmark *b, const char **file, magpie_error *err,
+                                 const char *format, ...) MGP_PRINTF(4, 5);
 /* b->media becomes the absolute name of `folder`. */
 magpie_status mgp_benchmark_media(magpie_benchmark *b, const char *folder, magpie_error *err);
 /* The folder of a file as it was named ("." for a bare name), in the arena. */

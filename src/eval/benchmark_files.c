@@ -22,6 +22,22 @@ const char *mgp_benchmark_path(magpie_benchmark *b, const char *format, ...) {
   return size >= 0 && (size_t)size < sizeof path ? mgp_arena_strdup(b->arena, path) : NULL;
 }
 
+magpie_status mgp_benchmark_find(magpie_benchmark *b, const char **file, magpie_error *err,
+                                 const char *format, ...) {
+  char path[PATH_MAX];
+  va_list args;
+  va_start(args, format);
+  const int size = vsnprintf(path, sizeof path, format, args);
+  va_end(args);
+  *file = NULL;
+  MGP_RETURN_IF(size < 0 || (size_t)size >= sizeof path, err, MAGPIE_INVALID,
+                "a path in %.200s is too long", b->path);
+  if (!mgp_file_exists(path) || mgp_is_folder(path)) return MAGPIE_OK;
+  *file = mgp_arena_strdup(b->arena, path);
+  MGP_RETURN_IF(!*file, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  return MAGPIE_OK;
+}
+
 magpie_status mgp_benchmark_media(magpie_benchmark *b, const char *folder, magpie_error *err) {
   char absolute[PATH_MAX];
   if (!realpath(folder, absolute)) return mgp_fail_errno(err, errno, "%s cannot be read", folder);
@@ -145,16 +161,16 @@ magpie_status mgp_split_choose(const magpie_benchmark *b, const char *wanted,
 
 /* ---- queries.jsonl and qrels of a folder ------------------------------------------------- */
 
-/* The first of the files FOLDER/NAME that is there; NULL: none, or no memory. */
-static const char *first_file(magpie_benchmark *b, const char *const *names, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    const char *file = mgp_benchmark_path(b, "%s/%s", b->folder, names[i]);
-    if (file && mgp_file_exists(file) && !mgp_is_folder(file)) return file;
-  }
-  return NULL;
+/* The first of the files FOLDER/NAME that is there; NULL: none. */
+static magpie_status first_file(magpie_benchmark *b, const char *const *names, size_t count,
+                                const char **file, magpie_error *err) {
+  *file = NULL;
+  for (size_t i = 0; i < count && !*file; i++)
+    MGP_FORWARD(mgp_benchmark_find(b, file, err, "%s/%s", b->folder, names[i]));
+  return MAGPIE_OK;
 }
 
-static void find_flat_files(magpie_benchmark *b) {
+static magpie_status find_flat_files(magpie_benchmark *b, magpie_error *err) {
   char queries[300], below[300], flat[300];
   const char *split = b->split ? b->split : "";
   snprintf(queries, sizeof queries, "queries.%.250s.jsonl", split);
@@ -162,8 +178,8 @@ static void find_flat_files(magpie_benchmark *b) {
   snprintf(flat, sizeof flat, "qrels.%.250s.tsv", split);
   const char *const query_names[] = {queries, "queries.jsonl", "query.jsonl"};
   const char *const qrels_names[] = {below, flat, "qrels.tsv"};
-  b->query_file = first_file(b, query_names, 3);
-  b->qrels_file = first_file(b, qrels_names, 3);
+  MGP_FORWARD(first_file(b, query_names, 3, &b->query_file, err));
+  return first_file(b, qrels_names, 3, &b->qrels_file, err);
 }
 
 magpie_status mgp_flat_files(magpie_benchmark *b, const char *split, magpie_error *err) {
@@ -174,7 +190,7 @@ magpie_status mgp_flat_files(magpie_benchmark *b, const char *split, magpie_erro
   MGP_TRY(mgp_names_in(b, b->folder, "qrels.", ".tsv", false, &splits, err));
   MGP_TRY(mgp_names_in(b, b->folder, "queries.", ".jsonl", false, &splits, err));
   MGP_TRY(mgp_split_choose(b, split, &splits, &b->split, err));
-  find_flat_files(b);
+  MGP_TRY(find_flat_files(b, err));
   if (!b->query_file)
     status = mgp_fail(err, MAGPIE_NOT_FOUND,
                       "%s/queries.jsonl is not there: the queries of the set", b->folder);

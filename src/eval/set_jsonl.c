@@ -117,11 +117,12 @@ done:
 
 /* benchmark.json: {"measure": "Success@1"}. */
 static magpie_status read_settings(magpie_benchmark *b, magpie_error *err) {
-  const char *file = mgp_benchmark_path(b, "%s/benchmark.json", b->folder);
-  if (!file || !mgp_file_exists(file)) return MAGPIE_OK;
+  const char *file = NULL;
   json_t *settings = NULL;
   char *name = NULL;
   magpie_error said = {0};
+  MGP_FORWARD(mgp_benchmark_find(b, &file, err, "%s/benchmark.json", b->folder));
+  if (!file) return MAGPIE_OK;
   MGP_FORWARD(mgp_json_read(file, SETTINGS_SIZE_MAX, &settings, err));
   const char *measure = mgp_json_text(settings, "measure", NULL);
   magpie_status status = MAGPIE_OK;
@@ -136,18 +137,11 @@ static magpie_status read_settings(magpie_benchmark *b, magpie_error *err) {
   return status;
 }
 
-static magpie_status find_corpus(magpie_benchmark *b, magpie_error *err) {
-  b->corpus_file = mgp_benchmark_path(b, "%s/corpus.jsonl", b->folder);
-  MGP_RETURN_IF(!b->corpus_file, err, MAGPIE_NO_MEMORY, "no memory for a path");
-  if (!mgp_file_exists(b->corpus_file)) b->corpus_file = NULL;
-  return MAGPIE_OK;
-}
-
 static magpie_status open_set(magpie_benchmark *b, const char *split, magpie_error *err) {
   bool is_shared = false; /* judgements of more than this split's queries */
   if (b->is_folder) {
     MGP_FORWARD(mgp_flat_files(b, split, err));
-    MGP_FORWARD(find_corpus(b, err));
+    MGP_FORWARD(mgp_benchmark_find(b, &b->corpus_file, err, "%s/corpus.jsonl", b->folder));
     MGP_FORWARD(read_settings(b, err));
     is_shared = b->split && b->qrels_file && mgp_text_ends(b->qrels_file, "/qrels.tsv");
   } else {

@@ -188,20 +188,25 @@ done:
 }
 
 /* Pools are named by the set, some with the split; else the one pool of all sets. */
-static void find_pool(magpie_benchmark *b, const char *root, const char *stem) {
+static magpie_status find_pool(magpie_benchmark *b, const char *root, const char *stem,
+                               magpie_error *err) {
   const size_t size = strlen(stem), split = strlen(b->split) + 1;
   const bool ends = size > split && stem[size - split] == '_' && mgp_text_ends(stem, b->split);
   const int set = (int)(ends ? size - split : size);
-  const char *const files[] = {
-      mgp_benchmark_path(b, "%s/cand_pool/local/%.*s_cand_pool.jsonl", root, set, stem),
-      mgp_benchmark_path(b, "%s/cand_pool/local/%s_cand_pool.jsonl", root, stem),
-      mgp_benchmark_path(b, "%s/cand_pool/global/mbeir_union_%s_cand_pool.jsonl", root, b->split)};
-  b->corpus_file = files[0];
-  for (size_t i = 0; i < 3; i++) {
-    if (!files[i] || !mgp_file_exists(files[i])) continue;
-    b->corpus_file = files[i];
-    return;
-  }
+  const char **file = &b->corpus_file;
+  MGP_FORWARD(
+      mgp_benchmark_find(b, file, err, "%s/cand_pool/local/%.*s_cand_pool.jsonl", root, set, stem));
+  if (*file) return MAGPIE_OK;
+  MGP_FORWARD(
+      mgp_benchmark_find(b, file, err, "%s/cand_pool/local/%s_cand_pool.jsonl", root, stem));
+  if (*file) return MAGPIE_OK;
+  MGP_FORWARD(mgp_benchmark_find(b, file, err, "%s/cand_pool/global/mbeir_union_%s_cand_pool.jsonl",
+                                 root, b->split));
+  MGP_RETURN_IF(
+      !*file, err, MAGPIE_NOT_FOUND,
+      "%s/cand_pool/local/%.*s_cand_pool.jsonl is not there: the candidate pool of the set", root,
+      set, stem);
+  return MAGPIE_OK;
 }
 
 static magpie_status find_files(magpie_benchmark *b, const char **root, magpie_error *err) {
@@ -215,10 +220,9 @@ static magpie_status find_files(magpie_benchmark *b, const char **root, magpie_e
     MGP_FORWARD(mgp_benchmark_media(b, folder, err)); /* absolute, so that it names the split */
     b->split = mgp_path_name(b->media);
   }
-  find_pool(b, *root, stem);
-  MGP_FORWARD(mgp_file_wanted(b->corpus_file, "the candidate pool of the set", err));
-  const char *qrels = mgp_benchmark_path(b, "%s/qrels/%s/%s_qrels.txt", *root, b->split, stem);
-  if (qrels && mgp_file_exists(qrels)) b->qrels_file = qrels;
+  MGP_FORWARD(find_pool(b, *root, stem, err));
+  MGP_FORWARD(mgp_benchmark_find(b, &b->qrels_file, err, "%s/qrels/%s/%s_qrels.txt", *root,
+                                 b->split, stem));
   if (strstr(stem, "fashion200k") || strstr(stem, "fashioniq")) b->measure = "Success@10";
   return mgp_benchmark_media(b, *root, err);
 }

@@ -35,19 +35,21 @@ static magpie_status read_judgement(magpie_benchmark *b, const mgp_json_lines *l
 }
 
 /* The first of two files that is there, or the second, which then is not found. */
-static const char *either(magpie_benchmark *b, const char *first, const char *second) {
-  const char *file = mgp_benchmark_path(b, "%s/%s", b->folder, first);
-  return file && mgp_file_exists(file) ? file : mgp_benchmark_path(b, "%s/%s", b->folder, second);
+static magpie_status either(magpie_benchmark *b, const char *first, const char *second,
+                            const char **file, magpie_error *err) {
+  MGP_FORWARD(mgp_benchmark_find(b, file, err, "%s/%s", b->folder, first));
+  if (!*file) *file = mgp_benchmark_path(b, "%s/%s", b->folder, second);
+  return MAGPIE_OK;
 }
 
 static magpie_status open_set(magpie_benchmark *b, const char *split, magpie_error *err) {
   MGP_RETURN_IF(!b->is_folder, err, MAGPIE_INVALID, "%s: a MixBench set is a folder", b->path);
   MGP_FORWARD(mgp_flat_files(b, split, err));
-  b->corpus_file = either(b, "mixed_corpus.jsonl", "corpus.jsonl");
+  MGP_FORWARD(either(b, "mixed_corpus.jsonl", "corpus.jsonl", &b->corpus_file, err));
   MGP_FORWARD(mgp_file_wanted(b->corpus_file, "the documents of the set", err));
   MGP_FORWARD(mgp_rows_each(b, b->query_file, read_query, err));
   if (b->qrels_file) return mgp_benchmark_read_qrels(b, false, err);
-  b->qrels_file = either(b, "qrels.jsonl", "qrel.jsonl");
+  MGP_FORWARD(either(b, "qrels.jsonl", "qrel.jsonl", &b->qrels_file, err));
   MGP_FORWARD(mgp_file_wanted(b->qrels_file, "the judgements, also as qrels/qrels.tsv", err));
   return mgp_rows_each(b, b->qrels_file, read_judgement, err);
 }

@@ -99,13 +99,9 @@ static magpie_status open_set(magpie_benchmark *b, const char *split, magpie_err
   else b->query_file = b->path;
   MGP_FORWARD(mgp_benchmark_media(b, b->folder, err));
   MGP_FORWARD(mgp_rows_each(b, b->query_file, read_query, err));
-  const char *corpus = mgp_benchmark_path(b, "%s/corpus.jsonl", b->folder);
-  if (corpus && mgp_file_exists(corpus)) {
-    b->corpus_file = corpus;
-    b->documents_repeat = false;
-  } else if (b->documents_repeat) {
-    b->corpus_file = b->query_file;
-  }
+  MGP_FORWARD(mgp_benchmark_find(b, &b->corpus_file, err, "%s/corpus.jsonl", b->folder));
+  if (b->corpus_file) b->documents_repeat = false;
+  else if (b->documents_repeat) b->corpus_file = b->query_file;
   return MAGPIE_OK;
 }
 
