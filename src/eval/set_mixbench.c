@@ -45,6 +45,7 @@ static magpie_status either(magpie_benchmark *b, const char *first, const char *
 static magpie_status open_set(magpie_benchmark *b, const char *split, magpie_error *err) {
   MGP_RETURN_IF(!b->is_folder, err, MAGPIE_INVALID, "%s: a MixBench set is a folder", b->path);
   MGP_FORWARD(mgp_flat_files(b, split, err));
+  if (mgp_text_equal(b->split, "qrels")) b->split = NULL; /* qrels/qrels.tsv: a name, no split */
   MGP_FORWARD(either(b, "mixed_corpus.jsonl", "corpus.jsonl", &b->corpus_file, err));
   MGP_FORWARD(mgp_file_wanted(b->corpus_file, "the documents of the set", err));
   MGP_FORWARD(mgp_rows_each(b, b->query_file, read_query, err));
