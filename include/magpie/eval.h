@@ -252,8 +252,8 @@ MAGPIE_API magpie_status magpie_uniformity(const float *x, size_t n, size_t dim,
 /* ---- benchmarks ------------------------------------------------------------------------- */
 
 /* Queries, judgements and a corpus in one of the field's layouts (docs/howto/benchmarks.md):
- * "magpie" (queries.jsonl, corpus.jsonl, qrels), "beir", "tevatron", "mmeb", "mbeir", "mixbench".
- */
+ * "magpie" (queries.jsonl, corpus.jsonl, qrels), "beir", "tevatron", "mmeb", "mbeir", "mixbench",
+ * and "mbeir-instructed", whose queries begin with the set's prompts. */
 typedef struct magpie_benchmark magpie_benchmark;
 
 /* Owned by its benchmark. */
@@ -335,6 +335,11 @@ MAGPIE_API void magpie_evaluation_destroy(magpie_evaluation *evaluation);
 
 /* A self-contained page with sortable tables and plots (SVG) of an .mgeval text. magpie_free it. */
 MAGPIE_API magpie_status magpie_evaluation_html(const char *mgeval, char **html, magpie_error *err);
+/* The same for a terminal: a row a system with intervals, marks of significance and latencies, then
+ * the verdict. Blocks of at most `width` columns (0: any); `colour`: with ANSI escapes. No other
+ * escape passes. magpie_free it. */
+MAGPIE_API magpie_status magpie_evaluation_table(const char *mgeval, int width, bool colour,
+                                                 char **text, magpie_error *err);
 /* Compares the systems of the same name in two .mgeval texts, query by query: JSON with one
  * comparison a system and measure; *fell tells whether any measure fell significantly (Holm over
  * all, level alpha, 0: 0.05). The queries must be the same, else INVALID. */
