@@ -311,6 +311,31 @@ static void write_when_folder_is_the_source_then_is_refused(void **state) {
   folder_remove(&f);
 }
 
+typedef struct two_folders {
+  const char *from, *to;
+} two_folders;
+
+static magpie_status open_and_write(mgp_alloc *a, void *context, magpie_error *err) {
+  const two_folders *f = context;
+  magpie_benchmark *b = NULL;
+  magpie_status status = mgp_benchmark_open_in(a, f->from, NULL, NULL, &b, err);
+  if (status == MAGPIE_OK) {
+    status = magpie_benchmark_write(b, f->to, "magpie", err);
+    assert_int_equal(files_in(f->to), status == MAGPIE_OK ? 4 : 0);
+  }
+  magpie_benchmark_destroy(b);
+  return status;
+}
+
+static void write_when_an_allocation_fails_then_nothing_is_left(void **state) {
+  (void)state;
+  const temp_folder from = copy_fixture("mmeb"), to = folder_create();
+  two_folders both = {from.path, to.path};
+  each_allocation_fails(open_and_write, &both);
+  folder_remove(&from);
+  folder_remove(&to);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(write_when_magpie_then_every_layout_opens_equal),
@@ -324,6 +349,7 @@ int main(void) {
       cmocka_unit_test(write_when_layout_cannot_hold_it_then_is_unsupported),
       cmocka_unit_test(write_when_document_has_two_media_then_is_unsupported),
       cmocka_unit_test(write_when_folder_is_the_source_then_is_refused),
+      cmocka_unit_test(write_when_an_allocation_fails_then_nothing_is_left),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
