@@ -134,9 +134,11 @@ static mgp_ingest_source *source_of(adding *ad, const mgp_walk_file *file, size_
 
 typedef struct moved_search {
   adding *ad;
+  const char *new_path;
+  known *known;
   int64_t number;
   const char *format;
-  char *title, *metadata;
+  char *title, *metadata, *path; /* path: where it was, if its items show the old name */
 } moved_search;
 
 static bool file_is_gone(const char *path) {
@@ -157,6 +159,9 @@ static magpie_status claim_moved(void *context, const mgp_source *candidate) {
   if (is_free) k->is_moved = true;
   pthread_mutex_unlock(&ad->mutex);
   if (!is_free && k) return MAGPIE_OK;
+  search->known = k;
+  if (strcmp(mgp_path_name(candidate->path), mgp_path_name(search->new_path)) != 0)
+    search->path = mgp_strdup(ad->alloc, candidate->path);
   search->number = candidate->number;
   search->format = candidate->format; /* lives in the caller's arena */
   search->title = candidate->title ? mgp_strdup(ad->alloc, candidate->title) : NULL;
@@ -164,9 +169,23 @@ static magpie_status claim_moved(void *context, const mgp_source *candidate) {
   return MAGPIE_OK;
 }
 
-/* True when the content is known: the source only gets its new place and time. */
-static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source) {
-  moved_search search = {.ad = ad};
+/* A renamed source of too many items is read again: its claim is given back. */
+static void release_large(adding *ad, moved_search *search) {
+  if (!search->path || mgp_ingest_can_carry(ad->in, search->number)) return;
+  pthread_mutex_lock(&ad->mutex);
+  if (search->known) search->known->is_moved = false;
+  pthread_mutex_unlock(&ad->mutex);
+  mgp_free(ad->alloc, search->title);
+  mgp_free(ad->alloc, search->metadata);
+  mgp_free(ad->alloc, search->path);
+  *search = (moved_search){.ad = ad};
+}
+
+/* True when the content is known: the source only gets its new place and time, and its items the
+ * new name. */
+static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source,
+                       magpie_status *status, magpie_error *why) {
+  moved_search search = {.ad = ad, .new_path = source->path};
   mgp_arena *arena = mgp_arena_create(ad->alloc);
   if (!arena) return false;
   if (old && old->mtime_ns >= 0 && old->hash.low == source->row.hash.low &&
@@ -181,6 +200,7 @@ static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source) 
     }
   } else if (!old) {
     mgp_store_sources_by_hash(ad->ix->store, source->row.hash, arena, claim_moved, &search, NULL);
+    release_large(ad, &search);
     source->is_moved = search.number != 0;
   }
   if (search.number) {
@@ -189,8 +209,10 @@ static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source) 
     source->row.format = source->format_copy;
     source->title = search.title;
     source->metadata = search.metadata;
-    source->is_update = true;
+    source->is_update = search.path == NULL;
+    if (search.path) *status = mgp_ingest_carry(ad->in, source, search.path, why);
   }
+  mgp_free(ad->alloc, search.path);
   mgp_arena_destroy(arena);
   return search.number != 0;
 }
@@ -239,7 +261,8 @@ static void read_file(adding *ad, const mgp_walk_file *file, known *old, size_t 
   magpie_status status = mgp_hash128_file(file->path, &source->row.hash, &why);
   if (old) source->replaces = old->number;
   if (status == MAGPIE_OK) {
-    if (!find_known(&ad->failures, file->path) && keep_items(ad, old, source)) source->replaces = 0;
+    if (!find_known(&ad->failures, file->path) && keep_items(ad, old, source, &status, &why))
+      source->replaces = 0;
     else status = mgp_ingest_decode(ad->in, source, file->path, &why);
   }
   mgp_ingest_source_done(ad->in, source, status, &why, NULL);

@@ -132,6 +132,7 @@ typedef struct mgp_ingest_source {
   bool is_added, is_done, is_failed, is_cancelled;
   bool is_partial; /* failed at the end, but what came before is good: items and a ledger entry */
   bool is_update, is_moved; /* only the row changes: row.number says which */
+  bool is_carried; /* renamed: the row changes, and its items are written anew as they were */
   magpie_error failure;
   char *ledger_name;              /* path or FILE:LINE for the failure ledger */
   struct mgp_ingest_source *next; /* in the batch */
@@ -164,6 +165,12 @@ void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source);
 /* Decodes a file into items of `source` and notes what was learned of the whole. (add_files.c) */
 magpie_status mgp_ingest_decode(mgp_ingest *in, mgp_ingest_source *source, const char *path,
                                 magpie_error *err);
+/* Is a source small enough for mgp_ingest_carry? */
+bool mgp_ingest_can_carry(mgp_ingest *in, int64_t number);
+/* Queues the items that a renamed source has, with the new name; row.number is the source's.
+ * (ingest_carry.c) */
+magpie_status mgp_ingest_carry(mgp_ingest *in, mgp_ingest_source *source, const char *old_path,
+                               magpie_error *err);
 /* Something happened that concerns no batch: a failure without a source, a moved file. */
 magpie_status mgp_ingest_note_failure(mgp_ingest *in, const char *name, const char *stage,
                                       const magpie_error *failure);

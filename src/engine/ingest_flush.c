@@ -179,6 +179,11 @@ static magpie_status write_source(mgp_ingest *in, mgp_ingest_source *source, mag
   source->row.title = source->title;
   source->row.metadata = source->metadata;
   if (source->is_failed) return write_failure(in, source, err);
+  if (source->is_carried) { /* renamed: its items come again with this batch */
+    MGP_FORWARD(mgp_store_source_clear(store, source->row.number, err));
+    in->report->files_moved++;
+    return mgp_store_source_update(store, &source->row, err);
+  }
   if (source->is_update) { /* moved or touched: the content is as before */
     if (source->is_moved) in->report->files_moved++;
     return mgp_store_source_update(store, &source->row, err);
@@ -218,8 +223,8 @@ static magpie_status write_items(mgp_ingest *in, magpie_error *err) {
     }
     q->row.source = q->source->row.number;
     MGP_FORWARD(mgp_store_item_add(in->ix->store, &q->row, err));
+    in->report->items_added += !q->source->is_carried;
   }
-  in->report->items_added += in->item_count;
   return MAGPIE_OK;
 }
 

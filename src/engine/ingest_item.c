@@ -74,8 +74,7 @@ static magpie_status encode_media(mgp_ingest *in, const mgp_media_item *item, pr
   return MAGPIE_OK;
 }
 
-/* "big_red-bus.jpg" -> "big red bus": a file's name as words. Arena-owned. */
-static char *name_words(mgp_arena *arena, const char *path) {
+char *mgp_ingest_name_words(mgp_arena *arena, const char *path) {
   const char *name = mgp_path_name(path);
   const char *dot = strrchr(name, '.');
   char *words =
@@ -157,7 +156,7 @@ static size_t count_words(const char *text) {
 static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mgp_media_item *item,
                        mgp_queued_item *q) {
   const char *name = source->path && (!item->title || !item->title[0]) && !source->title
-                         ? name_words(in->arena, source->path)
+                         ? mgp_ingest_name_words(in->arena, source->path)
                          : q->row.title;
   q->words = mgp_arena_printf(in->arena, "%s\n%s\n%s", or_empty(name), or_empty(item->context),
                               or_empty(item->text));

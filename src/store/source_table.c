@@ -97,6 +97,13 @@ magpie_status mgp_store_source_remove(mgp_store *s, int64_t number, uint64_t *it
   return MAGPIE_OK;
 }
 
+magpie_status mgp_store_source_clear(mgp_store *s, int64_t number, magpie_error *err) {
+  MGP_FORWARD(mgp_store_writable(s, true, "renaming a source", err));
+  uint64_t removed = 0;
+  MGP_FORWARD(note_thumbs(s, number, err));
+  return run_numbered(s, SQL_SOURCE_ITEMS_REMOVE, number, &removed, err);
+}
+
 /* ---- reading ------------------------------------------------------------------------------------
  */
 

@@ -60,6 +60,8 @@ magpie_status mgp_store_source_add(mgp_store *s, mgp_source *source, magpie_erro
 magpie_status mgp_store_source_update(mgp_store *s, const mgp_source *source, magpie_error *err);
 magpie_status mgp_store_source_remove(mgp_store *s, int64_t number, uint64_t *items,
                                       magpie_error *err);
+/* Removes a source's items and keeps its row. */
+magpie_status mgp_store_source_clear(mgp_store *s, int64_t number, magpie_error *err);
 magpie_status mgp_store_item_add(mgp_store *s, mgp_item *item, magpie_error *err);
 magpie_status mgp_store_item_remove(mgp_store *s, const char *id, magpie_error *err);
 magpie_status mgp_store_failure_add(mgp_store *s, const char *path, const char *stage,

@@ -103,14 +103,14 @@ def test_the_same_question_gives_the_same_bytes(magpie, collection):
     assert first["hits"] == second["hits"]
 
 
-def test_kinds_filter_and_an_unknown_kind_finds_nothing(magpie, collection):
+def test_kinds_filter_and_an_unknown_kind_is_refused(magpie, collection):
     magpie.add(collection)
     assert {h["kind"] for h in magpie.hits("glacier", "--kind", "row,image", "-k", "50")} <= {
         "row",
         "image",
     }
-    done = magpie.run("search", "glacier", "--kind", "hologram", code=1)
-    assert b"hologram" in done.stderr
+    done = magpie.run("search", "glacier", "--kind", "hologram", code=2)
+    assert b"hologram" in done.stderr and b"passage" in done.stderr
 
 
 def test_nothing_found_exits_with_1(magpie, folder):

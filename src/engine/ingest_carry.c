@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A renamed file: its items are written anew under their old ids, with the new name as title and
+ * among the words, and with the vectors and thumbnails that they had. Segments are never changed,
+ * so the items get new numbers; nothing is decoded or encoded again.
+ */
+#include "engine/ingest_batch.h"
+
+/* Larger sources are read again instead: their items would not fit into one batch. */
+#define CARRY_MAX 20000
+
+typedef struct carrying {
+  mgp_ingest *in;
+  mgp_ingest_source *source;
+  mgp_index_view *view;
+  mgp_space *rows; /* spaces of the index */
+  size_t row_count;
+  char *old_name, *new_name; /* as titles show them */
+} carrying;
+
+bool mgp_ingest_can_carry(mgp_ingest *in, int64_t number) {
+  char id[48];
+  uint64_t item = 0;
+  snprintf(id, sizeof id, "@%lld#%d", (long long)number, CARRY_MAX + 1);
+  return mgp_store_item_find(in->ix->store, id, &item, NULL) == MAGPIE_OK && item == 0;
+}
+
+/* ---- one item ------------------------------------------------------------------------------- */
+
+static magpie_status carry_vectors(carrying *c, uint64_t number, mgp_queued_item *q,
+                                   magpie_error *err) {
+  mgp_ingest *in = c->in;
+  for (size_t i = 0; i < c->row_count && q->vector_count < QUEUED_VECTORS; i++) {
+    const mgp_space *row = &c->rows[i];
+    const mgp_space_view *space = mgp_engine_view_space(c->view, row->name);
+    if (!space || space->is_lexical) continue;
+    const float *vector = mgp_dense_find(space->dense, space->count, number);
+    if (!vector) continue;
+    const size_t at =
+        mgp_ingest_space_index(in, row->name, row->pack, row->pack_hash, row->metric, row->dim);
+    float *copy = at == SIZE_MAX ? NULL : mgp_malloc(in->ix->alloc, row->dim * sizeof *copy);
+    MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for a vector");
+    memcpy(copy, vector, row->dim * sizeof *copy);
+    q->vectors[q->vector_count++] = (mgp_queued_vector){.space = at, .values = copy};
+    in->queued_bytes += row->dim * sizeof *copy;
+  }
+  return MAGPIE_OK;
+}
+
+static void carry_thumb(carrying *c, const char *id, mgp_item *row) {
+  void *bytes = NULL;
+  size_t size = 0;
+  if (row->thumb_size == 0 ||
+      mgp_store_thumb_read(c->in->ix->store, id, &bytes, &size, NULL) != MAGPIE_OK) {
+    row->thumb_size = 0; /* a lost thumbnail is no reason to lose the item */
+    return;
+  }
+  void *copy = mgp_arena_alloc(c->in->arena, size);
+  if (copy) memcpy(copy, bytes, size);
+  row->thumb = copy;
+  row->thumb_size = copy ? size : 0;
+  mgp_free(c->in->ix->alloc, bytes);
+}
+
+static const char *or_empty(const char *text) {
+  return text ? text : "";
+}
+
+/* Under the ingest's mutex; its arena holds what the item's row points to. */
+static magpie_status carry_item(carrying *c, size_t ordinal, uint64_t number, magpie_error *err) {
+  mgp_ingest *in = c->in;
+  mgp_queued_item *q = mgp_arena_calloc(in->arena, 1, sizeof *q);
+  MGP_RETURN_IF(!q || !MGP_GROW(in->ix->alloc, in->items, in->item_capacity, in->item_count + 1),
+                err, MAGPIE_NO_MEMORY, "no memory for the items of %s", c->source->ledger_name);
+  MGP_FORWARD(mgp_store_item_get(in->ix->store, number, in->arena, &q->row, NULL, err));
+  q->source = c->source;
+  q->ordinal = ordinal;
+  carry_thumb(c, q->row.id, &q->row);
+  const bool is_name = mgp_text_equal(q->row.title, c->old_name);
+  if (is_name) q->row.title = mgp_arena_strdup(in->arena, c->new_name);
+  const char *name =
+      is_name ? mgp_ingest_name_words(in->arena, c->source->path) : or_empty(q->row.title);
+  q->words = mgp_arena_printf(in->arena, "%s\n%s\n%s", or_empty(name), or_empty(q->row.context),
+                              or_empty(q->row.text));
+  MGP_RETURN_IF(!q->words || !q->row.title, err, MAGPIE_NO_MEMORY, "no memory for the items of %s",
+                c->source->ledger_name);
+  in->items[in->item_count++] = q; /* from here on a failure frees its vectors with the batch */
+  in->queued_bytes += sizeof *q + q->row.thumb_size + 3 * strlen(q->words);
+  return carry_vectors(c, number, q, err);
+}
+
+static magpie_status carry_all(carrying *c, magpie_error *err) {
+  magpie_status status = MAGPIE_OK;
+  for (size_t n = 1; status == MAGPIE_OK && n <= CARRY_MAX; n++) {
+    char id[48];
+    uint64_t number = 0;
+    snprintf(id, sizeof id, "@%lld#%zu", (long long)c->source->row.number, n);
+    status = mgp_store_item_find(c->in->ix->store, id, &number, err);
+    if (status != MAGPIE_OK || number == 0) break;
+    status = carry_item(c, n, number, err);
+  }
+  return status;
+}
+
+/* ---- the call ------------------------------------------------------------------------------- */
+
+magpie_status mgp_ingest_carry(mgp_ingest *in, mgp_ingest_source *source, const char *old_path,
+                               magpie_error *err) {
+  mgp_alloc *a = in->ix->alloc;
+  carrying c = {.in = in, .source = source};
+  magpie_status status = MAGPIE_OK;
+  c.old_name = mgp_path_escape(a, mgp_path_name(old_path));
+  c.new_name = mgp_path_escape(a, mgp_path_name(source->path));
+  if (!c.old_name || !c.new_name) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a name");
+  if (status == MAGPIE_OK) status = mgp_store_spaces(in->ix->store, a, &c.rows, &c.row_count, err);
+  if (status == MAGPIE_OK) status = mgp_engine_view_get(in->ix, &c.view, err);
+  if (status == MAGPIE_OK) {
+    pthread_mutex_lock(&in->mutex);
+    status = carry_all(&c, err);
+    pthread_mutex_unlock(&in->mutex);
+  }
+  if (c.view) mgp_engine_view_release(in->ix, c.view);
+  mgp_free(a, c.rows);
+  mgp_free(a, c.old_name);
+  mgp_free(a, c.new_name);
+  source->is_carried = status == MAGPIE_OK;
+  return status;
+}
