@@ -43,6 +43,7 @@ typedef enum mgp_sql {
   SQL_ITEM_GET,
   SQL_ITEM_FIND,
   SQL_ITEM_KINDS,
+  SQL_ITEM_RANGE,
   SQL_ITEM_THUMB,
   SQL_THUMBS,
   SQL_KINDS,
@@ -52,6 +53,7 @@ typedef enum mgp_sql {
   SQL_FAILURE_CLEAR,
   SQL_FAILURES,
   SQL_SEGMENT_ADD,
+  SQL_SEGMENT_REMOVE,
   SQL_SEGMENTS,
   SQL_SPACE_ADD,
   SQL_SPACE_GET,
@@ -105,7 +107,8 @@ struct mgp_store {
   mgp_numbers segments;    /* files written by this transaction */
   mgp_numbers thumbs;      /* thumbnails written by this transaction */
   mgp_numbers dead_thumbs; /* of items that this transaction removed */
-  mgp_kind *kinds;         /* of the transaction */
+  mgp_numbers dead_segments; /* that a merge put others in the place of */
+  mgp_kind *kinds;           /* of the transaction */
   size_t kind_count, kind_capacity;
 
   /* guarded by pool_lock */

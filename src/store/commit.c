@@ -41,14 +41,14 @@ magpie_status mgp_store_begin(mgp_store *s, magpie_error *err) {
   if (s->head.next_segment < next_segment) s->head.next_segment = next_segment;
   s->in_transaction = true;
   s->is_spoilt = false;
-  s->segments.count = s->thumbs.count = s->dead_thumbs.count = 0;
+  s->segments.count = s->thumbs.count = s->dead_thumbs.count = s->dead_segments.count = 0;
   return MAGPIE_OK;
 }
 
-static void delete_segments(mgp_store *s) {
-  for (size_t i = 0; i < s->segments.count; i++) {
+static void delete_segments(mgp_store *s, const mgp_numbers *numbers) {
+  for (size_t i = 0; i < numbers->count; i++) {
     char name[SEGMENT_NAME_SIZE];
-    mgp_segment_name(s->segments.items[i], name);
+    mgp_segment_name(numbers->items[i], name);
     char *path = mgp_path_join(s->alloc, s->path, name);
     if (path) unlink(path); /* else the next sweep does it */
     mgp_free(s->alloc, path);
@@ -66,14 +66,14 @@ static void shrink_wal(mgp_store *s) {
 static void end_transaction(mgp_store *s) {
   if (!sqlite3_get_autocommit(s->writer->db)) mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
   s->in_transaction = false;
-  s->segments.count = 0;
+  s->segments.count = s->dead_segments.count = 0;
   mgp_store_kinds_clear(s);
 }
 
 void mgp_store_rollback(mgp_store *s) {
   if (!s->in_transaction) return;
   if (!sqlite3_get_autocommit(s->writer->db)) mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
-  delete_segments(s);
+  delete_segments(s, &s->segments);
   mgp_thumbs_remove(s, &s->thumbs);
   s->dead_thumbs.count = 0;
   end_transaction(s);
@@ -124,6 +124,7 @@ magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error 
   s->head.generation++;
   if (generation) *generation = s->head.generation;
   mgp_thumbs_remove(s, &s->dead_thumbs);
+  delete_segments(s, &s->dead_segments); /* readers keep what they have mapped */
   s->thumbs.count = 0;
   end_transaction(s);
   return MAGPIE_OK;

@@ -82,6 +82,9 @@ magpie_status mgp_segment_open(mgp_alloc *a, const char *index, const mgp_segmen
                                mgp_segment **out, magpie_error *err);
 mgp_segment *mgp_segment_retain(mgp_segment *segment);
 void mgp_segment_release(mgp_segment *segment);
+/* Names a file in the catalog; in a transaction. (segment_write.c) */
+magpie_status mgp_segment_row_add(mgp_store *s, int64_t number, const char *space,
+                                  const mgp_segment_header *header, magpie_error *err);
 /* "segments/%012lld.seg" */
 #define SEGMENT_NAME_SIZE 40
 void mgp_segment_name(int64_t number, char out[SEGMENT_NAME_SIZE]);

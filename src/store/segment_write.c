@@ -97,8 +97,8 @@ static magpie_status write_and_rename(mgp_store *s, const char *path, const segm
   return status;
 }
 
-static magpie_status add_row(mgp_store *s, int64_t number, const char *space,
-                             const mgp_segment_header *header, magpie_error *err) {
+magpie_status mgp_segment_row_add(mgp_store *s, int64_t number, const char *space,
+                                  const mgp_segment_header *header, magpie_error *err) {
   sqlite3_stmt *statement = NULL;
   MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_SEGMENT_ADD, &statement, err));
   sqlite3_bind_int64(statement, 1, number);
@@ -121,7 +121,7 @@ magpie_status mgp_store_segment_add(mgp_store *s, const char *space, uint64_t co
   MGP_FORWARD(plan_head(space, count, sections, section_count, &head, err));
   const int64_t number = s->head.next_segment;
   /* The row first: it is cheap, and refuses a space that nobody declared. */
-  MGP_FORWARD(add_row(s, number, space, &head.header, err));
+  MGP_FORWARD(mgp_segment_row_add(s, number, space, &head.header, err));
   MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
   s->head.next_segment++;
   char name[SEGMENT_NAME_SIZE];

@@ -11,6 +11,8 @@
 #include "store/rows.h"
 #include "store/segment.h"
 
+#define SETTLE_TRIES 16
+
 struct mgp_snapshot {
   mgp_alloc *alloc;
   atomic_int references;
@@ -220,6 +222,22 @@ static magpie_status current_generation(mgp_store *s, uint64_t *out, magpie_erro
   return status;
 }
 
+/* A merge may delete files between our reading of their names and our opening of them. What is
+ * missing then is no damage: the newer generation has the rows elsewhere. */
+static magpie_status build_settled(mgp_store *s, const mgp_snapshot *last, mgp_snapshot **out,
+                                   magpie_error *err) {
+  for (int tries = 0;; tries++) {
+    MGP_FORWARD(build(s, last, out, err));
+    if ((*out)->damage_count == 0 || tries == SETTLE_TRIES) return MAGPIE_OK;
+    uint64_t generation = 0;
+    const magpie_status status = current_generation(s, &generation, err);
+    if (status == MAGPIE_OK && generation == (*out)->generation) return MAGPIE_OK;
+    mgp_snapshot_release(*out);
+    *out = NULL;
+    MGP_FORWARD(status);
+  }
+}
+
 magpie_status mgp_snapshot_get(mgp_store *s, mgp_snapshot **out, magpie_error *err) {
   *out = NULL;
   uint64_t generation = 0;
@@ -229,7 +247,7 @@ magpie_status mgp_snapshot_get(mgp_store *s, mgp_snapshot **out, magpie_error *e
   /* Another thread may have gone further meanwhile; back is never right. */
   if (!s->snapshot || s->snapshot->generation < generation) {
     mgp_snapshot *fresh = NULL;
-    status = build(s, s->snapshot, &fresh, err);
+    status = build_settled(s, s->snapshot, &fresh, err);
     if (status == MAGPIE_OK) {
       mgp_snapshot_release(s->snapshot);
       s->snapshot = fresh;

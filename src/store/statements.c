@@ -48,6 +48,7 @@ static const char *const statements[SQL_COUNT] = {
         "JOIN kind k ON k.number = i.kind WHERE i.number = ?1",
     [SQL_ITEM_FIND] = "SELECT number FROM item WHERE id = ?1",
     [SQL_ITEM_KINDS] = "SELECT kind, number FROM item INDEXED BY item_kind ORDER BY kind, number",
+    [SQL_ITEM_RANGE] = "SELECT number FROM item WHERE number BETWEEN ?1 AND ?2",
     [SQL_ITEM_THUMB] = "SELECT number, thumb_size, thumb_hash FROM item WHERE id = ?1",
     [SQL_THUMBS] = "SELECT number FROM item WHERE thumb_size > 0 ORDER BY number",
     [SQL_KINDS] = "SELECT number, name FROM kind ORDER BY number",
@@ -63,6 +64,7 @@ static const char *const statements[SQL_COUNT] = {
 
     [SQL_SEGMENT_ADD] = "INSERT INTO segment (number, space, count, size, checksum, generation) "
                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_SEGMENT_REMOVE] = "DELETE FROM segment WHERE number = ?1",
     [SQL_SEGMENTS] = "SELECT number, space, count, size, checksum, generation FROM segment "
                      "ORDER BY number",
     [SQL_SPACE_ADD] = "INSERT INTO space (name, pack, pack_hash, metric, dim) "

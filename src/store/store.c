@@ -139,6 +139,7 @@ void mgp_store_close(mgp_store **store) {
   mgp_free(s->alloc, s->segments.items);
   mgp_free(s->alloc, s->thumbs.items);
   mgp_free(s->alloc, s->dead_thumbs.items);
+  mgp_free(s->alloc, s->dead_segments.items);
   mgp_free(s->alloc, s->path);
   mgp_free(s->alloc, s->catalog_path);
   pthread_mutex_destroy(&s->pool_lock);

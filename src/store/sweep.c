@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Deleting what no catalog names, by the holder of the writer's lock: segment files of a
- * transaction that never committed, temporary files, and (only after a writer that died) thumbnails
- * of items that are no more.
+ * transaction that never committed or that were merged, temporary files, and (only after a writer
+ * that died) thumbnails of items that are no more.
  *
  * A COMMIT that failed may have left its frames in the WAL, and a recovery could bring them back,
  * naming the very files that are about to go. So one small commit comes before the first deletion:
@@ -10,7 +10,9 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "store/catalog.h"
@@ -46,6 +48,17 @@ static magpie_status load_named(sweeping *w, mgp_sql which, magpie_error *err) {
   }
   sqlite3_reset(statement);
   return status;
+}
+
+/* A merge writes its file without the lock of the index, but holds the file itself; one that nobody
+ * holds was left by a merge that died. No row ever names a .part file, so there is nothing to seal.
+ */
+static void delete_abandoned(mgp_alloc *a, const char *folder, const char *name) {
+  char *path = mgp_path_join(a, folder, name);
+  const int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(path); /* held, so no merge begins it */
+  if (fd >= 0) close(fd);
+  mgp_free(a, path);
 }
 
 static magpie_status delete_file(sweeping *w, const char *folder, const char *name,
@@ -84,6 +97,7 @@ static magpie_status sweep_folder(sweeping *w, const char *folder, const char *e
     const int64_t number = number_of(e->d_name, ending);
     if (mgp_text_ends(e->d_name, ".tmp") || (number >= 0 && !is_named(w, number)))
       status = delete_file(w, path, e->d_name, err);
+    else if (mgp_text_ends(e->d_name, ".part")) delete_abandoned(w->s->alloc, path, e->d_name);
   }
   if (open) closedir(open);
   mgp_free(w->s->alloc, path);
