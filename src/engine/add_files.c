@@ -169,52 +169,61 @@ static magpie_status claim_moved(void *context, const mgp_source *candidate) {
   return MAGPIE_OK;
 }
 
-/* A renamed source of too many items is read again: its claim is given back. */
-static void release_large(adding *ad, moved_search *search) {
-  if (!search->path || mgp_ingest_can_carry(ad->in, search->number)) return;
+/* Finds the source that has this content already: the same path, or one whose file is gone. */
+static void find_content(adding *ad, const known *old, const mgp_ingest_source *source,
+                         mgp_arena *arena, moved_search *search) {
+  if (!old) {
+    mgp_store_sources_by_hash(ad->ix->store, source->row.hash, arena, claim_moved, search, NULL);
+    return;
+  }
+  mgp_source row = {0};
+  if (old->mtime_ns < 0 || old->hash.low != source->row.hash.low ||
+      old->hash.high != source->row.hash.high ||
+      mgp_store_source_find(ad->ix->store, old->path, arena, &row, NULL) != MAGPIE_OK)
+    return;
+  search->number = row.number;
+  search->format = row.format;
+  search->title = row.title ? mgp_strdup(ad->alloc, row.title) : NULL;
+  search->metadata = row.metadata ? mgp_strdup(ad->alloc, row.metadata) : NULL;
+}
+
+/* A renamed source that cannot be carried (it is too large) is read again; its old row goes with
+ * what vanished. */
+static void give_back(adding *ad, const moved_search *search, mgp_ingest_source *source) {
   pthread_mutex_lock(&ad->mutex);
   if (search->known) search->known->is_moved = false;
   pthread_mutex_unlock(&ad->mutex);
-  mgp_free(ad->alloc, search->title);
-  mgp_free(ad->alloc, search->metadata);
-  mgp_free(ad->alloc, search->path);
-  *search = (moved_search){.ad = ad};
+  mgp_free(ad->alloc, source->title);
+  mgp_free(ad->alloc, source->metadata);
+  mgp_free(ad->alloc, source->format_copy);
+  source->title = source->metadata = source->format_copy = NULL;
+  source->row.format = NULL;
+  source->row.number = 0;
+  source->is_moved = false;
 }
 
 /* True when the content is known: the source only gets its new place and time, and its items the
  * new name. */
-static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source,
-                       magpie_status *status, magpie_error *why) {
+static bool keep_items(adding *ad, const known *old, mgp_ingest_source *source) {
   moved_search search = {.ad = ad, .new_path = source->path};
   mgp_arena *arena = mgp_arena_create(ad->alloc);
   if (!arena) return false;
-  if (old && old->mtime_ns >= 0 && old->hash.low == source->row.hash.low &&
-      old->hash.high == source->row.hash.high) {
-    mgp_source row = {0};
-    if (mgp_store_source_find(ad->ix->store, old->path, arena, &row, NULL) == MAGPIE_OK &&
-        row.number) {
-      search.number = row.number;
-      search.format = row.format;
-      search.title = row.title ? mgp_strdup(ad->alloc, row.title) : NULL;
-      search.metadata = row.metadata ? mgp_strdup(ad->alloc, row.metadata) : NULL;
-    }
-  } else if (!old) {
-    mgp_store_sources_by_hash(ad->ix->store, source->row.hash, arena, claim_moved, &search, NULL);
-    release_large(ad, &search);
-    source->is_moved = search.number != 0;
-  }
-  if (search.number) {
+  find_content(ad, old, source, arena, &search);
+  bool is_kept = search.number != 0;
+  if (is_kept) { /* all of it before the items: a flush on another thread may write the row */
     source->row.number = search.number;
     source->format_copy = mgp_strdup(ad->alloc, search.format ? search.format : "");
     source->row.format = source->format_copy;
     source->title = search.title;
     source->metadata = search.metadata;
+    source->is_moved = !old;
     source->is_update = search.path == NULL;
-    if (search.path) *status = mgp_ingest_carry(ad->in, source, search.path, why);
+    if (search.path) is_kept = mgp_ingest_carry(ad->in, source, search.path, NULL) == MAGPIE_OK;
+    if (!is_kept) give_back(ad, &search, source);
   }
   mgp_free(ad->alloc, search.path);
   mgp_arena_destroy(arena);
-  return search.number != 0;
+  return is_kept;
 }
 
 typedef struct file_sink {
@@ -261,8 +270,7 @@ static void read_file(adding *ad, const mgp_walk_file *file, known *old, size_t 
   magpie_status status = mgp_hash128_file(file->path, &source->row.hash, &why);
   if (old) source->replaces = old->number;
   if (status == MAGPIE_OK) {
-    if (!find_known(&ad->failures, file->path) && keep_items(ad, old, source, &status, &why))
-      source->replaces = 0;
+    if (!find_known(&ad->failures, file->path) && keep_items(ad, old, source)) source->replaces = 0;
     else status = mgp_ingest_decode(ad->in, source, file->path, &why);
   }
   mgp_ingest_source_done(ad->in, source, status, &why, NULL);

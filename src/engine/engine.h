@@ -165,10 +165,8 @@ void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source);
 /* Decodes a file into items of `source` and notes what was learned of the whole. (add_files.c) */
 magpie_status mgp_ingest_decode(mgp_ingest *in, mgp_ingest_source *source, const char *path,
                                 magpie_error *err);
-/* Is a source small enough for mgp_ingest_carry? */
-bool mgp_ingest_can_carry(mgp_ingest *in, int64_t number);
-/* Queues the items that a renamed source has, with the new name; row.number is the source's.
- * (ingest_carry.c) */
+/* Queues the items that a renamed source has, with the new name; row.number is the source's. On
+ * failure (LIMIT: too many of them) nothing is queued. (ingest_carry.c) */
 magpie_status mgp_ingest_carry(mgp_ingest *in, mgp_ingest_source *source, const char *old_path,
                                magpie_error *err);
 /* Something happened that concerns no batch: a failure without a source, a moved file. */

@@ -15,15 +15,10 @@ typedef struct carrying {
   mgp_index_view *view;
   mgp_space *rows; /* spaces of the index */
   size_t row_count;
+  uint64_t *items; /* numbers of the source's items */
+  size_t item_count;
   char *old_name, *new_name; /* as titles show them */
 } carrying;
-
-bool mgp_ingest_can_carry(mgp_ingest *in, int64_t number) {
-  char id[48];
-  uint64_t item = 0;
-  snprintf(id, sizeof id, "@%lld#%d", (long long)number, CARRY_MAX + 1);
-  return mgp_store_item_find(in->ix->store, id, &item, NULL) == MAGPIE_OK && item == 0;
-}
 
 /* ---- one item ------------------------------------------------------------------------------- */
 
@@ -89,15 +84,20 @@ static magpie_status carry_item(carrying *c, size_t ordinal, uint64_t number, ma
   return carry_vectors(c, number, q, err);
 }
 
+/* All or none: another thread may flush the queue as soon as the mutex is free. */
 static magpie_status carry_all(carrying *c, magpie_error *err) {
+  mgp_ingest *in = c->in;
+  const size_t before = in->item_count;
   magpie_status status = MAGPIE_OK;
-  for (size_t n = 1; status == MAGPIE_OK && n <= CARRY_MAX; n++) {
-    char id[48];
-    uint64_t number = 0;
-    snprintf(id, sizeof id, "@%lld#%zu", (long long)c->source->row.number, n);
-    status = mgp_store_item_find(c->in->ix->store, id, &number, err);
-    if (status != MAGPIE_OK || number == 0) break;
-    status = carry_item(c, n, number, err);
+  for (size_t i = 0; status == MAGPIE_OK && i < c->item_count; i++)
+    status = carry_item(c, i + 1, c->items[i], err);
+  if (status == MAGPIE_OK) {
+    c->source->is_carried = true;
+    return MAGPIE_OK;
+  }
+  while (in->item_count > before) {
+    mgp_queued_item *q = in->items[--in->item_count];
+    for (size_t i = 0; i < q->vector_count; i++) mgp_free(in->ix->alloc, q->vectors[i].values);
   }
   return status;
 }
@@ -113,6 +113,9 @@ magpie_status mgp_ingest_carry(mgp_ingest *in, mgp_ingest_source *source, const 
   c.new_name = mgp_path_escape(a, mgp_path_name(source->path));
   if (!c.old_name || !c.new_name) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a name");
   if (status == MAGPIE_OK) status = mgp_store_spaces(in->ix->store, a, &c.rows, &c.row_count, err);
+  if (status == MAGPIE_OK)
+    status =
+        mgp_store_source_items(in->ix->store, source->row.number, a, &c.items, &c.item_count, err);
   if (status == MAGPIE_OK) status = mgp_engine_view_get(in->ix, &c.view, err);
   if (status == MAGPIE_OK) {
     pthread_mutex_lock(&in->mutex);
@@ -121,8 +124,8 @@ magpie_status mgp_ingest_carry(mgp_ingest *in, mgp_ingest_source *source, const 
   }
   if (c.view) mgp_engine_view_release(in->ix, c.view);
   mgp_free(a, c.rows);
+  mgp_free(a, c.items);
   mgp_free(a, c.old_name);
   mgp_free(a, c.new_name);
-  source->is_carried = status == MAGPIE_OK;
   return status;
 }

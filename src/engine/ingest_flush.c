@@ -179,9 +179,12 @@ static magpie_status write_source(mgp_ingest *in, mgp_ingest_source *source, mag
   source->row.title = source->title;
   source->row.metadata = source->metadata;
   if (source->is_failed) return write_failure(in, source, err);
-  if (source->is_carried) { /* renamed: its items come again with this batch */
-    MGP_FORWARD(mgp_store_source_clear(store, source->row.number, err));
-    in->report->files_moved++;
+  if (source->is_carried) {  /* renamed: its items come again with this batch */
+    if (!source->is_added) { /* a flush may come before and after the source is done */
+      MGP_FORWARD(mgp_store_source_clear(store, source->row.number, err));
+      in->report->files_moved++;
+      source->is_added = true;
+    }
     return mgp_store_source_update(store, &source->row, err);
   }
   if (source->is_update) { /* moved or touched: the content is as before */

@@ -206,3 +206,35 @@ magpie_status mgp_store_item_find(mgp_store *s, const char *id, uint64_t *number
   mgp_catalog_release(s, c);
   return status;
 }
+
+magpie_status mgp_store_source_items(mgp_store *s, int64_t source, mgp_alloc *a, uint64_t **out,
+                                     size_t *count, magpie_error *err) {
+  *out = NULL;
+  *count = 0;
+  mgp_connection *c = NULL;
+  sqlite3_stmt *statement = NULL;
+  size_t capacity = 0;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_acquire(s, &c, err));
+  magpie_status status = mgp_catalog_statement(s, c, SQL_SOURCE_ITEMS, &statement, err);
+  if (status == MAGPIE_OK) {
+    sqlite3_bind_int64(statement, 1, source);
+    status = mgp_catalog_step(s, c, statement, &row, err);
+  }
+  while (status == MAGPIE_OK && row) {
+    if (!MGP_GROW(a, *out, capacity, *count + 1)) {
+      status =
+          mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the items of a source of %s", s->path);
+      break;
+    }
+    (*out)[(*count)++] = (uint64_t)sqlite3_column_int64(statement, 0);
+    status = mgp_catalog_step(s, c, statement, &row, err);
+  }
+  mgp_catalog_release(s, c);
+  if (status != MAGPIE_OK) {
+    mgp_free(a, *out);
+    *out = NULL;
+    *count = 0;
+  }
+  return status;
+}

@@ -31,6 +31,7 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_SOURCE_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NULL "
                          "AND path >= ?1 AND path < ?2 ORDER BY path",
     [SQL_SOURCE_THUMBS] = "SELECT number FROM item WHERE source = ?1 AND thumb_size > 0",
+    [SQL_SOURCE_ITEMS] = "SELECT number FROM item WHERE source = ?1 ORDER BY number",
     [SQL_SOURCE_ITEMS_REMOVE] = "DELETE FROM item WHERE source = ?1",
 
     [SQL_ITEM_ADD] =

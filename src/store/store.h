@@ -60,7 +60,7 @@ magpie_status mgp_store_source_add(mgp_store *s, mgp_source *source, magpie_erro
 magpie_status mgp_store_source_update(mgp_store *s, const mgp_source *source, magpie_error *err);
 magpie_status mgp_store_source_remove(mgp_store *s, int64_t number, uint64_t *items,
                                       magpie_error *err);
-/* Removes a source's items and keeps its row. */
+/* Removes a source's items and keeps its row: they come again under a new name. */
 magpie_status mgp_store_source_clear(mgp_store *s, int64_t number, magpie_error *err);
 magpie_status mgp_store_item_add(mgp_store *s, mgp_item *item, magpie_error *err);
 magpie_status mgp_store_item_remove(mgp_store *s, const char *id, magpie_error *err);
@@ -135,6 +135,9 @@ magpie_status mgp_store_item_get(mgp_store *s, uint64_t number, mgp_arena *arena
 /* By id; 0 in *number when absent. */
 magpie_status mgp_store_item_find(mgp_store *s, const char *id, uint64_t *number,
                                   magpie_error *err);
+/* The numbers of a source's items, ascending; mgp_free. */
+magpie_status mgp_store_source_items(mgp_store *s, int64_t source, mgp_alloc *a, uint64_t **out,
+                                     size_t *count, magpie_error *err);
 /* The source of a record id; number 0 when absent. */
 magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err);
