@@ -302,6 +302,59 @@ magpie_status mgp_lexical_find(const mgp_lexical_view *v, const char *term, size
   return MAGPIE_OK;
 }
 
+/* ---- all terms ---------------------------------------------------------------------------------
+ */
+
+void mgp_term_walk_init(mgp_term_walk *w, mgp_alloc *a, const mgp_lexical_view *v) {
+  *w = (mgp_term_walk){.view = v};
+  mgp_buffer_init(&w->text, a);
+}
+
+void mgp_term_walk_fini(mgp_term_walk *w) {
+  mgp_buffer_fini(&w->text);
+}
+
+/* Puts the entry's term into w->text; it must be greater than the one before. */
+static magpie_status take_text(mgp_term_walk *w, const entry *e, bool is_first, size_t block,
+                               magpie_error *err) {
+  if (e->shared > w->text.size || (w->place == 0 && e->shared != 0) ||
+      e->shared + e->suffix_size == 0)
+    return damaged_block(block, err);
+  if (!is_first &&
+      compare_terms((const unsigned char *)w->text.data + e->shared,
+                    w->text.size - (size_t)e->shared, e->suffix, (size_t)e->suffix_size) >= 0)
+    return damaged_block(block, err);
+  w->text.size = (size_t)e->shared;
+  mgp_buffer_add(&w->text, e->suffix, (size_t)e->suffix_size);
+  MGP_RETURN_IF(w->text.failed, err, MAGPIE_NO_MEMORY, "no memory for a word of %llu bytes",
+                (unsigned long long)(e->shared + e->suffix_size));
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_term_walk_next(mgp_term_walk *w, magpie_error *err) {
+  const mgp_lexical_view *v = w->view;
+  if (w->block < v->block_count && w->at == block_end(v, w->block)) {
+    w->block++;
+    w->place = 0;
+    w->at = NULL;
+  }
+  w->term = (mgp_lexical_term){0};
+  if (w->block >= v->block_count) return MAGPIE_OK;
+  const bool is_first = w->block == 0 && w->place == 0;
+  if (w->place == 0) {
+    w->at = v->dictionary + dictionary_block(v, w->block).terms;
+    w->postings = dictionary_block(v, w->block).postings;
+  }
+  entry e;
+  if (w->place == MGP_LEXICAL_BLOCK_TERMS || !read_entry(&w->at, block_end(v, w->block), &e))
+    return damaged_block(w->block, err);
+  MGP_FORWARD(take_text(w, &e, is_first, w->block, err));
+  MGP_FORWARD(take_entry(v, &e, w->postings, &w->term, err));
+  w->postings += e.size;
+  w->place++;
+  return MAGPIE_OK;
+}
+
 /* ---- postings ----------------------------------------------------------------------------------
  */
 

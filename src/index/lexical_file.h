@@ -65,6 +65,21 @@ typedef struct mgp_lexical_term {
 magpie_status mgp_lexical_find(const mgp_lexical_view *v, const char *term, size_t size,
                                mgp_lexical_term *out, magpie_error *err);
 
+/* Walks all terms upwards; `text` holds the current one, until the next step. */
+typedef struct mgp_term_walk {
+  const mgp_lexical_view *view;
+  mgp_lexical_term term; /* df 0: past the last */
+  mgp_buffer text;
+  size_t block;
+  unsigned place; /* in the block, of the next term */
+  const unsigned char *at;
+  uint64_t postings; /* where those of the next term begin */
+} mgp_term_walk;
+void mgp_term_walk_init(mgp_term_walk *w, mgp_alloc *a, const mgp_lexical_view *v);
+/* CORRUPT where terms do not ascend. */
+magpie_status mgp_term_walk_next(mgp_term_walk *w, magpie_error *err);
+void mgp_term_walk_fini(mgp_term_walk *w);
+
 /* Walks the items of one term upwards. `item` is the current one, MGP_LEXICAL_END after the last.
  */
 #define MGP_LEXICAL_END UINT32_MAX
