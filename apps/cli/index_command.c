@@ -2,8 +2,11 @@
  *
  * magpie index, import, remove and failures: what changes an index.
  */
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -65,24 +68,35 @@ int cli_index(int argc, char **argv) {
   return code;
 }
 
+/* Before the index is opened: a slip of the pen must not leave an empty one. */
+static int check_readable(const char *file) {
+  if (strcmp(file, "-") == 0 || access(file, R_OK) == 0) return EXIT_OK;
+  fprintf(stderr, "magpie: %s cannot be read: %s\n", file, strerror(errno));
+  return EXIT_NOTHING;
+}
+
+static int run_import(const cli_common *common, const char *file) {
+  magpie *ix = NULL;
+  int code = check_readable(file);
+  if (code == EXIT_OK) code = cli_open(common, false, &ix);
+  if (code != EXIT_OK) return code;
+  magpie_add_options options;
+  cli_progress progress;
+  magpie_report report = {0};
+  magpie_error err = {0};
+  setup_options(&options, &progress, common);
+  const magpie_status status = magpie_import(ix, file, &options, &report, &err);
+  code = cli_print_report(common, "imported", &report, status, &err);
+  magpie_close(&ix);
+  return code;
+}
+
 int cli_import(int argc, char **argv) {
   cli_arguments a;
   cli_arguments_init(&a, "import", argc, argv);
   while (cli_arguments_next(&a)) a.common.text_pack = a.value; /* its one option */
-  int code = EXIT_OK;
-  magpie *ix = NULL;
-  if (argc - a.next != 1) code = cli_usage(&a, "name one file of JSON lines, or - for stdin");
-  else code = cli_open(&a.common, false, &ix);
-  if (code == EXIT_OK) {
-    magpie_add_options options;
-    cli_progress progress;
-    magpie_report report = {0};
-    magpie_error err = {0};
-    setup_options(&options, &progress, &a.common);
-    const magpie_status status = magpie_import(ix, argv[a.next], &options, &report, &err);
-    code = cli_print_report(&a.common, "imported", &report, status, &err);
-  }
-  magpie_close(&ix);
+  const int code = argc - a.next != 1 ? cli_usage(&a, "name one file of JSON lines, or - for stdin")
+                                      : run_import(&a.common, argv[a.next]);
   cli_arguments_fini(&a);
   return code;
 }
@@ -117,31 +131,70 @@ int cli_remove(int argc, char **argv) {
 /* ---- failures
  * -------------------------------------------------------------------------------------- */
 
+/* What the ledger's entries ask for: files to read, JSON Lines files to import, and lines that came
+ * from standard input and are gone. */
+typedef struct retrying {
+  char **files, **imports;
+  size_t file_count, import_count, gone;
+} retrying;
+
+/* "…/records.jsonl:17" -> cut to the file, if that is a file and the whole is none. */
+static bool cut_line_number(char *path) {
+  char *colon = strrchr(path, ':');
+  if (!colon || !colon[1] || access(path, F_OK) == 0) return false;
+  for (const char *c = colon + 1; *c; c++)
+    if (!isdigit((unsigned char)*c)) return false;
+  *colon = '\0';
+  return true;
+}
+
+static void take_import(retrying *r, char *path) {
+  for (size_t i = 0; i < r->import_count; i++)
+    if (strcmp(r->imports[i], path) == 0) {
+      magpie_free(path);
+      return;
+    }
+  r->imports[r->import_count++] = path;
+}
+
+static void sort_failures(retrying *r, const json_t *list) {
+  size_t i;
+  const json_t *row;
+  json_array_foreach(list, i, row) {
+    const char *shown = json_string_value(json_object_get(row, "path"));
+    char *path = NULL;
+    if (!shown || shown[0] != '/' || magpie_path_bytes(shown, &path, NULL) != MAGPIE_OK) r->gone++;
+    else if (cut_line_number(path)) take_import(r, path);
+    else r->files[r->file_count++] = path;
+  }
+}
+
+/* Files are read again; of a JSON Lines file the lines that are in the index pass at once. */
 static int retry_failures(const cli_common *common, const json_t *list) {
   const size_t count = json_array_size(list);
-  char **paths = calloc(count + 1, sizeof *paths);
-  size_t found = 0;
-  if (!paths) return EXIT_NOTHING;
-  for (size_t i = 0; i < count; i++) {
-    const char *shown = json_string_value(json_object_get(json_array_get(list, i), "path"));
-    char *path = NULL;
-    /* Lines of an import are tried again by importing the file again. */
-    if (shown && shown[0] == '/' && magpie_path_bytes(shown, &path, NULL) == MAGPIE_OK)
-      paths[found++] = path;
-  }
-  int code = EXIT_OK;
-  if (found == 0) {
-    puts("no file to retry; import a JSON Lines file again to retry its lines");
-  } else {
+  retrying r = {.files = calloc(count + 1, sizeof *r.files),
+                .imports = calloc(count + 1, sizeof *r.imports)};
+  int code = r.files && r.imports ? EXIT_OK : EXIT_NOTHING;
+  if (code == EXIT_OK) sort_failures(&r, list);
+  if (r.gone > 0)
+    fprintf(stderr, "%zu lines came from standard input: import them again\n", r.gone);
+  if (r.file_count > 0) {
     magpie_add_options options;
     cli_progress progress;
     setup_options(&options, &progress, common);
     options.retry_failed = true;
-    code = run_add(common, paths, (int)found, &options);
+    code = run_add(common, r.files, (int)r.file_count, &options);
   }
-  for (size_t i = 0; i < found; i++) magpie_free(paths[i]);
-  free(paths);
-  return code;
+  for (size_t i = 0; i < r.import_count; i++) {
+    const int imported = run_import(common, r.imports[i]);
+    if (code == EXIT_OK) code = imported;
+  }
+  if (r.file_count + r.import_count == 0) puts("nothing to retry");
+  for (size_t i = 0; i < r.file_count; i++) magpie_free(r.files[i]);
+  for (size_t i = 0; i < r.import_count; i++) magpie_free(r.imports[i]);
+  free(r.files);
+  free(r.imports);
+  return code == EXIT_OK && r.gone > 0 ? EXIT_NOTHING : code;
 }
 
 static void print_failures(const json_t *list) {

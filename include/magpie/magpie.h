@@ -277,8 +277,9 @@ MAGPIE_API magpie_status magpie_result_json(const magpie_result *result, char **
 MAGPIE_API void magpie_result_destroy(magpie_result *result);
 
 /* Runs a batch: lines {"id","parts":[{"text"|"image"|"audio"|"item":…,"weight"}]} of `queries`
- * against the index; writes a TREC run naming records to `run` ("-": standard output). `query`
- * gives k, kinds and weights. `report->files_failed` counts queries that failed. */
+ * ("-": standard input) against the index; writes a TREC run naming records to `run` ("-": standard
+ * output). `query` gives k, kinds and weights. `report->files_failed` counts queries that failed.
+ */
 MAGPIE_API magpie_status magpie_search_batch(magpie *ix, const char *queries, const char *run,
                                              const magpie_query *query,
                                              const magpie_add_options *options,

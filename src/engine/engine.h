@@ -126,6 +126,7 @@ typedef struct mgp_ingest_source {
   int64_t replaces; /* number of the source it replaces, or 0 */
   char *path, *record, *title, *metadata, *format_copy;
   char *forced_kind; /* the kind its items get whatever they are, or NULL */
+  char *caption;     /* what a record says of its file: text of the first item, or NULL */
   size_t item_count; /* items handed over so far: the next ordinal */
   uint64_t bytes;    /* for progress */
   uint64_t sequence; /* place in the walk or in the file: items are numbered in this order */

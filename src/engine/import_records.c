@@ -31,8 +31,9 @@ typedef struct line_reader {
 typedef struct importing {
   magpie *ix;
   mgp_ingest *in;
-  const char *name; /* as in the ledger */
-  char *folder;     /* of the file: relative paths start here */
+  const char *name;  /* as the caller wrote it */
+  char *ledger_file; /* as in the ledger */
+  char *folder;      /* of the file: relative paths start here */
   line_reader reader;
   pthread_mutex_t mutex; /* reader, seen, status */
   uint64_t *seen;        /* open-addressed set of id hashes */
@@ -178,8 +179,8 @@ static magpie_status read_record(const json_t *object, record *r, magpie_error *
                 "\"space\" must have 1 to 63 bytes");
   MGP_RETURN_IF(!r->text && !r->path && !r->vector, err, MAGPIE_FORMAT,
                 "record \"%s\" has none of \"text\", \"path\" and \"vector\"", r->id);
-  MGP_RETURN_IF(r->path && (r->text || r->vector), err, MAGPIE_FORMAT,
-                "record \"%s\": \"path\" goes with neither \"text\" nor \"vector\"", r->id);
+  MGP_RETURN_IF(r->path && r->vector, err, MAGPIE_FORMAT,
+                "record \"%s\": \"path\" does not go with \"vector\"", r->id);
   return MAGPIE_OK;
 }
 
@@ -251,6 +252,10 @@ static magpie_status add_path(importing *im, mgp_ingest_source *source, const re
   mgp_alloc *a = im->ix->alloc;
   source->path = r->path[0] == '/' ? mgp_strdup(a, r->path) : mgp_path_join(a, im->folder, r->path);
   MGP_RETURN_IF(!source->path, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  if (r->text && r->text[0]) {
+    source->caption = mgp_strdup(a, r->text);
+    MGP_RETURN_IF(!source->caption, err, MAGPIE_NO_MEMORY, "no memory for a caption");
+  }
   if (json_object_size(r->metadata) > 0) {
     char *text = NULL;
     MGP_FORWARD(mgp_json_write(r->metadata, &text, err));
@@ -348,7 +353,7 @@ static bool is_blank(const char *line, size_t size) {
 static char *ledger_name(importing *im, uint64_t line) {
   mgp_buffer b;
   mgp_buffer_init(&b, im->ix->alloc);
-  mgp_buffer_printf(&b, "%s:%llu", im->name, (unsigned long long)line);
+  mgp_buffer_printf(&b, "%s:%llu", im->ledger_file, (unsigned long long)line);
   return mgp_buffer_take(&b);
 }
 
@@ -382,6 +387,37 @@ static bool import_line(void *context) {
 /* ---- the call
  * ---------------------------------------------------------------------------------------------- */
 
+/* A file of another kind is refused at once, not line by line: its first bytes hold a NUL, or none
+ * of the lines they show begins as an object does. */
+static magpie_status check_start(importing *im, magpie_error *err) {
+  if (!fill_chunk(&im->reader)) return MAGPIE_OK;
+  const char *chunk = im->reader.chunk, *end = chunk + im->reader.chunk_size;
+  bool any_line = false, any_object = false;
+  for (const char *line = chunk; line < end && !any_object;) {
+    while (line < end && strchr(" \t\r\n", *line) && *line) line++;
+    if (line == end) break;
+    any_line = true;
+    any_object = *line == '{';
+    const char *next = memchr(line, '\n', (size_t)(end - line));
+    line = next ? next + 1 : end;
+  }
+  const bool has_nul = memchr(chunk, '\0', im->reader.chunk_size) != NULL;
+  MGP_RETURN_IF(has_nul || (any_line && !any_object), err, MAGPIE_FORMAT,
+                "%s is not JSON Lines%s; expected one object a line, such as "
+                "{\"id\":\"a\",\"text\":\"…\"}",
+                im->name, has_nul ? " but binary data" : "");
+  return MAGPIE_OK;
+}
+
+/* The name under which lines stand in the ledger: absolute, so that they can be found again. */
+static magpie_status name_file(importing *im, const char *file, magpie_error *err) {
+  im->ledger_file = mgp_text_equal(file, "-")
+                        ? mgp_strdup(im->ix->alloc, "stdin")
+                        : mgp_path_join(im->ix->alloc, im->folder, mgp_path_name(file));
+  MGP_RETURN_IF(!im->ledger_file, err, MAGPIE_NO_MEMORY, "no memory to import %s", file);
+  return MAGPIE_OK;
+}
+
 static magpie_status open_file(importing *im, const char *file, magpie_error *err) {
   const bool is_stdin = mgp_text_equal(file, "-");
   im->reader.file = is_stdin ? stdin : fopen(file, "rb");
@@ -395,12 +431,13 @@ static magpie_status open_file(importing *im, const char *file, magpie_error *er
   mgp_free(im->ix->alloc, folder);
   MGP_RETURN_IF(!im->reader.chunk || !im->folder, err, MAGPIE_NO_MEMORY, "no memory to import %s",
                 file);
+  MGP_FORWARD(name_file(im, file, err));
   if (!is_stdin && fseeko(im->reader.file, 0, SEEK_END) == 0) {
     const off_t size = ftello(im->reader.file);
     mgp_ingest_totals(im->in, 0, size > 0 ? (uint64_t)size : 0);
     rewind(im->reader.file);
   }
-  return MAGPIE_OK;
+  return check_start(im, err);
 }
 
 magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_options *options,
@@ -420,6 +457,7 @@ magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_optio
   mgp_buffer_fini(&im.reader.line);
   mgp_free(ix->alloc, im.reader.chunk);
   mgp_free(ix->alloc, im.folder);
+  mgp_free(ix->alloc, im.ledger_file);
   mgp_free(ix->alloc, im.seen);
   pthread_mutex_destroy(&im.mutex);
   if (closed != MAGPIE_OK) return closed;

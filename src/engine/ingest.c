@@ -250,6 +250,7 @@ void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source) {
   mgp_free(a, source->title);
   mgp_free(a, source->metadata);
   mgp_free(a, source->forced_kind);
+  mgp_free(a, source->caption);
   mgp_free(a, source->format_copy);
   mgp_free(a, source->ledger_name);
   mgp_free(a, source);

@@ -132,11 +132,15 @@ static void fill_row(mgp_ingest *in, mgp_ingest_source *source, const mgp_media_
                                                                      : strlen(or_empty(title))));
   mgp_free(in->ix->alloc, shown);
   q->row.kind = mgp_arena_strdup(arena, source->forced_kind ? source->forced_kind : item->kind);
-  q->row.text = item->text ? mgp_arena_strdup(arena, item->text) : NULL;
+  q->ordinal = ++source->item_count;
+  const char *own = item->text && item->text[0] ? item->text : NULL;
+  if (source->caption && q->ordinal == 1)
+    q->row.text =
+        mgp_arena_printf(arena, "%s%s%s", source->caption, own ? "\n\n" : "", own ? own : "");
+  else q->row.text = item->text ? mgp_arena_strdup(arena, item->text) : NULL;
   q->row.context = item->context ? mgp_arena_strdup(arena, item->context) : NULL;
   q->row.metadata = metadata_text(arena, item->metadata);
   q->row.locator = item->locator;
-  q->ordinal = ++source->item_count;
   if (source->record) /* else the flush makes the id, when the source has its number */
     q->row.id = mgp_arena_printf(arena, "%s#%zu", source->record, source->item_count);
   else q->row.id = mgp_arena_printf(arena, "#%zu", source->item_count);
@@ -159,17 +163,18 @@ static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mg
                          ? mgp_ingest_name_words(in->arena, source->path)
                          : q->row.title;
   q->words = mgp_arena_printf(in->arena, "%s\n%s\n%s", or_empty(name), or_empty(item->context),
-                              or_empty(item->text));
+                              or_empty(q->row.text));
   q->row.language = mgp_arena_strdup(in->arena, item_language(in, item, q->words));
   /* The tags of a picture or sound are words. As vectors they would be a list of their own, so
-   * short that each of them ranks high whatever is asked. */
+   * short that each of them ranks high whatever is asked. A caption is prose. */
   const bool is_media = item->pcm || (item->image && !mgp_text_equal(item->kind, "page"));
-  const bool has_prose = item->text && item->text[0] && in->text_space != SIZE_MAX && !is_media;
-  if (!has_prose) return;
+  const bool is_captioned = source->caption && q->ordinal == 1;
+  const char *prose = is_media ? is_captioned ? source->caption : NULL : q->row.text;
+  if (!prose || !prose[0] || in->text_space == SIZE_MAX) return;
   const bool is_named = count_words(q->row.title) >= TITLE_WORDS;
   q->prose =
       mgp_arena_printf(in->arena, "%s%s%s%s%s", is_named ? q->row.title : "", is_named ? " " : "",
-                       or_empty(item->context), item->context ? " " : "", item->text);
+                       or_empty(item->context), item->context ? " " : "", prose);
   q->vectors[q->vector_count++] = (mgp_queued_vector){.space = in->text_space};
   in->text_count++;
 }

@@ -79,8 +79,11 @@ static magpie_status read_query(batch *b, batch_query *q, const char *line, size
     json_object_set_new(q->object, "id", json_string(text));
   }
   q->id = mgp_json_text(q->object, "id", NULL);
-  MGP_RETURN_IF(!q->id || !q->id[0] || strpbrk(q->id, " \t\r\n"), err, MAGPIE_FORMAT,
+  MGP_RETURN_IF(!q->id || !q->id[0], err, MAGPIE_FORMAT,
                 "the query needs an \"id\": a string without spaces, or an integer");
+  MGP_RETURN_IF(strpbrk(q->id, " \t\r\n"), err, MAGPIE_FORMAT,
+                "the id \"%.100s\" has spaces, which a TREC run cannot hold; write _ for them",
+                q->id);
   const json_t *parts = json_object_get(q->object, "parts");
   if (!parts) return read_part(b, q, q->object, err);
   MGP_RETURN_IF(!json_is_array(parts) || json_array_size(parts) == 0 ||
@@ -206,6 +209,25 @@ static char *folder_of(mgp_alloc *a, const char *file) {
   return copy;
 }
 
+/* The file of queries, or standard input. */
+static magpie_status read_queries(mgp_alloc *a, const char *file, char **text, magpie_error *err) {
+  size_t size = 0;
+  if (!mgp_text_equal(file, "-")) return mgp_file_read(a, file, FILE_MAX, text, &size, err);
+  mgp_buffer b;
+  mgp_buffer_init(&b, a);
+  char chunk[1 << 16];
+  mgp_buffer_add(&b, "", 0);
+  while ((size = fread(chunk, 1, sizeof chunk, stdin)) > 0 && b.size < FILE_MAX && !b.failed)
+    mgp_buffer_add(&b, chunk, size);
+  const bool is_long = b.size >= FILE_MAX;
+  *text = is_long || ferror(stdin) ? NULL : mgp_buffer_take(&b);
+  mgp_buffer_fini(&b);
+  MGP_RETURN_IF(is_long, err, MAGPIE_LIMIT, "standard input has more than %llu bytes of queries",
+                (unsigned long long)FILE_MAX);
+  MGP_RETURN_IF(!*text, err, MAGPIE_NO_MEMORY, "standard input cannot be read, or not be held");
+  return MAGPIE_OK;
+}
+
 magpie_status magpie_search_batch(magpie *ix, const char *queries, const char *run,
                                   const magpie_query *query, const magpie_add_options *options,
                                   magpie_report *report, magpie_error *err) {
@@ -216,13 +238,14 @@ magpie_status magpie_search_batch(magpie *ix, const char *queries, const char *r
   magpie_report own = {0};
   if (!report) report = &own;
   *report = (magpie_report){0};
-  batch b = {.ix = ix, .settings = query ? query : &defaults, .name = queries};
+  batch b = {.ix = ix,
+             .settings = query ? query : &defaults,
+             .name = mgp_text_equal(queries, "-") ? "stdin" : queries};
   char *text = NULL;
-  size_t size = 0;
-  MGP_FORWARD(mgp_file_read(ix->alloc, queries, FILE_MAX, &text, &size, err));
+  MGP_FORWARD(read_queries(ix->alloc, queries, &text, err));
   FILE *out = mgp_text_equal(run, "-") ? stdout : fopen(run, "wb");
   magpie_status status = MAGPIE_OK;
-  b.folder = folder_of(ix->alloc, queries);
+  b.folder = folder_of(ix->alloc, mgp_text_equal(queries, "-") ? "" : queries);
   b.queries = mgp_calloc(ix->alloc, CHUNK, sizeof *b.queries);
   if (!out) status = mgp_fail_errno(err, errno, "%s cannot be written", run);
   else if (!b.folder || !b.queries) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory");

@@ -10,6 +10,7 @@
 #include "media/media_job.h"
 
 #include <ctype.h>
+#include <math.h>
 
 enum { MAX_COLUMNS = 1000, METADATA_COLUMNS = 64, METADATA_VALUE = 500, SAMPLE_ROWS = 25 };
 
@@ -161,11 +162,17 @@ static const char *column_name(const table *t, size_t column, char spare[32]) {
   return spare;
 }
 
+/* 3 stays 3; 3.0 and what a double cannot count are reals. */
+static json_t *number_json(const char *value, double number) {
+  const bool is_whole = !strpbrk(value, ".,eE") && fabs(number) < 9007199254740992.0;
+  return is_whole ? json_integer((json_int_t)number) : json_real(number);
+}
+
 static void note_cell(json_t *metadata, const char *name, const char *value) {
   char *end = NULL;
   const double number = strtod(value, &end);
   if (is_number(value) && is_blank(end)) {
-    (void)json_object_set_new(metadata, name, json_real(number));
+    (void)json_object_set_new(metadata, name, number_json(value, number));
   } else if (strlen(value) <= METADATA_VALUE) {
     (void)json_object_set_new(metadata, name, json_string(value));
   }

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `magpie import` takes and refuses, what its failures look like, and how they are retried."""
+
+import json
+
+import pytest
+
+from conftest import Magpie, needs_pack
+
+
+@pytest.fixture
+def magpie(tmp_path):
+    (tmp_path / "home").mkdir()
+    magpie = Magpie(tmp_path / "i.mgp", tmp_path / "home")
+    magpie.env["MAGPIE_PACKS"] = str(tmp_path / "no-packs")
+    return magpie
+
+
+def lines(path, rows):
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    return path
+
+
+def failures(magpie):
+    return json.loads(magpie.run("failures", "--json").stdout)
+
+
+def ids(magpie, *question):
+    return [h["id"] for h in json.loads(magpie.run("search", *question, "--json", code=None).stdout)["hits"]]
+
+
+def test_a_missing_file_leaves_no_index(magpie, tmp_path):
+    error = magpie.run("import", tmp_path / "nowhere.jsonl", code=1).stderr.decode()
+    assert "nowhere.jsonl" in error
+    assert not (tmp_path / "i.mgp").exists()
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 50, b"id,text\na,hello\nb,world\n" * 99])
+def test_a_file_of_another_kind_is_refused_whole(magpie, tmp_path, content):
+    (tmp_path / "x.jsonl").write_bytes(content)
+    error = magpie.run("import", tmp_path / "x.jsonl", code=1).stderr.decode()
+    assert "x.jsonl is not JSON Lines" in error and '"id"' in error
+    assert failures(magpie) == []
+
+
+def test_one_bad_line_first_stops_nothing(magpie, tmp_path):
+    file = tmp_path / "x.jsonl"
+    file.write_text('# a comment\n{"id":"a","text":"hello"}\n')
+    magpie.run("import", file, "-q", code=1)
+    assert ids(magpie, "hello") == ["a#1"]
+
+
+def test_failed_lines_are_retried_by_importing_their_file_again(magpie, tmp_path):
+    picture = tmp_path / "later.txt"
+    file = lines(tmp_path / "x.jsonl", [{"id": "a", "text": "hello"}, {"id": "b", "path": "later.txt"}])
+    magpie.run("import", file, "-q", code=1)
+    entry = failures(magpie)[0]
+    assert entry["path"] == f"{file}:2" and str(file) not in entry["reason"]
+    magpie.run("failures", "--retry", "-q", code=1)
+    assert failures(magpie)[0]["tries"] == 2
+    picture.write_text("a heron")
+    magpie.run("failures", "--retry", "-q")
+    assert failures(magpie) == []
+    assert ids(magpie, "heron") == ["b#1"]
+
+
+def test_lines_of_standard_input_cannot_be_retried_and_are_named_so(magpie):
+    magpie.run("import", "-", "-q", code=1, stdin=b'{"id":"a","text":"x"}\n{"id":"b"}\n')
+    done = magpie.run("failures", "--retry", code=1)
+    assert "standard input" in done.stderr.decode()
+
+
+def test_relative_names_are_absolute_in_the_ledger(magpie, tmp_path, monkeypatch):
+    lines(tmp_path / "x.jsonl", [{"id": "a", "text": "hello"}, {"id": "b"}])
+    monkeypatch.chdir(tmp_path)
+    magpie.run("import", "x.jsonl", "-q", code=1)
+    assert failures(magpie)[0]["path"] == f"{tmp_path}/x.jsonl:2"
+
+
+def test_a_caption_of_a_file_is_its_text(magpie, tmp_path):
+    (tmp_path / "note.txt").write_text("the body")
+    file = lines(
+        tmp_path / "x.jsonl",
+        [{"id": "n", "path": "note.txt", "text": "a caption about herons", "title": "A title of my own"}],
+    )
+    magpie.run("import", file, "-q")
+    item = json.loads(magpie.run("get", "n", "--json").stdout)
+    assert item["text"] == "a caption about herons\n\nthe body"
+    assert item["title"] == "A title of my own"
+    assert ids(magpie, "herons") == ["n#1"] and ids(magpie, "body") == ["n#1"]
+
+
+def test_a_caption_of_a_picture_is_found_by_its_meaning(magpie, tmp_path):
+    needs_pack("multilingual-e5-small")
+    from PIL import Image
+
+    del magpie.env["MAGPIE_PACKS"]
+    Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / "p.png")
+    rows = [
+        {"id": "p", "path": "p.png", "text": "A dog runs across the beach with a stick in its mouth."},
+        {"id": "t", "text": "Interest rates rose again in the third quarter."},
+    ]
+    magpie.run("import", lines(tmp_path / "x.jsonl", rows), "-q")
+    hits = json.loads(magpie.run("search", "un perro corre por la playa", "--json").stdout)["hits"]
+    assert hits[0]["id"] == "p#1" and hits[0]["kind"] == "image"
+    assert hits[0]["scores"]["text"] > 0.8
+
+
+def test_whole_numbers_of_a_table_stay_whole(magpie, tmp_path):
+    (tmp_path / "t.csv").write_text("name,count,price\nheron,3,2.50\n")
+    magpie.run("index", tmp_path / "t.csv", "-q")
+    hit = json.loads(magpie.run("search", "heron", "--json").stdout)["hits"][0]
+    assert hit["metadata"]["count"] == 3 and isinstance(hit["metadata"]["count"], int)
+    assert isinstance(hit["metadata"]["price"], float)
+
+
+def test_queries_from_standard_input(magpie, tmp_path):
+    magpie.run("import", lines(tmp_path / "x.jsonl", [{"id": "a", "text": "hello"}]), "-q")
+    run = magpie.run(
+        "search", "--queries", "-", "--run", "-", "-q", stdin=b'{"id":"q","text":"hello"}\n'
+    ).stdout.decode()
+    assert run.split()[:4] == ["q", "Q0", "a", "1"]
+
+
+def test_a_query_id_with_spaces_says_what_to_do(magpie, tmp_path):
+    magpie.run("import", lines(tmp_path / "x.jsonl", [{"id": "a", "text": "hello"}]), "-q")
+    file = lines(tmp_path / "q.jsonl", [{"id": "two words", "text": "hello"}])
+    error = magpie.run("search", "--queries", file, "--run", tmp_path / "r", code=1).stderr.decode()
+    assert "q.jsonl:1" in error and "has spaces" in error
