@@ -171,8 +171,9 @@ static void print_checks(const json_t *list) {
   const json_t *row;
   json_array_foreach(list, i, row) {
     const bool ok = json_is_true(json_object_get(row, "ok"));
-    printf("%s%s%s %s %s\n", cli_style(stdout, ok ? "green" : "red"), ok ? "ok    " : "WRONG ",
-           cli_style(stdout, "off"), text_of(row, "file"), text_of(row, "reason"));
+    printf("%s%s%s %s/%s %s\n", cli_style(stdout, ok ? "green" : "red"), ok ? "ok    " : "WRONG ",
+           cli_style(stdout, "off"), text_of(row, "pack"), text_of(row, "file"),
+           text_of(row, "reason"));
   }
 }
 

@@ -130,6 +130,12 @@ magpie_status magpie_models_show(const char *pack_path, const char *name, char *
   return status;
 }
 
+/* The pack's name in each row of the report from `first` on. */
+static void name_pack(json_t *report, size_t first, const char *pack) {
+  for (size_t i = first; i < json_array_size(report); i++)
+    json_object_set_new(json_array_get(report, i), "pack", json_string(pack));
+}
+
 magpie_status magpie_models_verify(const char *pack_path, const char *name, char **json,
                                    magpie_error *err) {
   MGP_RETURN_IF(!json, err, MAGPIE_INVALID, "magpie_models_verify: json is NULL");
@@ -146,7 +152,9 @@ magpie_status magpie_models_verify(const char *pack_path, const char *name, char
     if (!name || mgp_text_equal(name, entries[i].name)) {
       magpie_error why = {0};
       found = true;
+      const size_t before = json_array_size(report);
       const magpie_status one = mgp_pack_verify(entries[i].folder, report, &why);
+      name_pack(report, before, entries[i].name);
       if (one != MAGPIE_OK && status == MAGPIE_OK) {
         status = one;
         if (err) *err = why;

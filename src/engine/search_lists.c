@@ -257,6 +257,7 @@ static magpie_status ask_encoders(mgp_search *s, size_t index, const magpie_part
   if (!part->text) MGP_FORWARD(read_media(s, part, &media, err));
   magpie_status status = MAGPIE_OK;
   size_t asked = 0;
+  const size_t warnings = s->warning_count;
   for (size_t i = 0; i < count && status == MAGPIE_OK; i++) {
     asked_space space;
     if (part->space && !mgp_text_equal(part->space, rows[i].name)) continue;
@@ -266,7 +267,7 @@ static magpie_status ask_encoders(mgp_search *s, size_t index, const magpie_part
     status = part->text ? ask_text_space(s, index, part, &space, err)
                         : ask_media_space(s, index, part, &media, &space, err);
   }
-  if (asked == 0 && !part->text)
+  if (asked == 0 && !part->text && s->warning_count == warnings) /* else the reason is told */
     mgp_search_warn(s, part->image ? "the index holds no vectors that a picture can be compared "
                                      "with; install a picture pack and index again"
                                    : "the index holds no vectors that a sound can be compared "
