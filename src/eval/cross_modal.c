@@ -215,7 +215,8 @@ magpie_status magpie_modality_importance(const double *performance, size_t n, si
       MGP_RETURN_IF(!(fabs(performance[i * subsets + s]) <= MGP_VALUE_MAX), err, MAGPIE_INVALID,
                     "performance[%zu][%zu] is not a finite number", i, s);
   /* 2^(m-1) subsets have modality j, and as many less the empty one have not */
-  const double with_count = (double)(subsets / 2), without_count = with_count - 1;
+  const size_t half = subsets / 2; /* the subsets that hold one modality */
+  const double with_count = (double)half, without_count = with_count - 1;
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j < m; j++) {
       double sums[2] = {0, 0};
