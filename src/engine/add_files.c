@@ -146,6 +146,17 @@ static bool file_is_gone(const char *path) {
   return lstat(path, &st) != 0;
 }
 
+/* Is the file of a ledger entry gone? FILE:LINE, a line of an import, goes with its file. */
+static bool failure_is_gone(mgp_alloc *alloc, const char *name) {
+  if (!file_is_gone(name)) return false;
+  const char *colon = strrchr(name, ':');
+  if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1)) return true;
+  char *file = mgp_strndup(alloc, name, (size_t)(colon - name));
+  const bool is_gone = !file || file_is_gone(file);
+  mgp_free(alloc, file);
+  return is_gone;
+}
+
 /* A source of the same content whose file is gone, and that no other new file has claimed. */
 static magpie_status claim_moved(void *context, const mgp_source *candidate) {
   moved_search *search = context;
@@ -307,7 +318,8 @@ static size_t count_vanished(const adding *ad) {
   for (size_t i = 0; i < ad->sources.count; i++)
     count += !ad->sources.items[i].is_seen && !ad->sources.items[i].is_moved;
   for (size_t i = 0; i < ad->failures.count; i++)
-    count += !ad->failures.items[i].is_seen && file_is_gone(ad->failures.items[i].path);
+    count +=
+        !ad->failures.items[i].is_seen && failure_is_gone(ad->alloc, ad->failures.items[i].path);
   return count;
 }
 
@@ -324,7 +336,7 @@ static magpie_status remove_vanished(void *context, magpie_error *err) {
   }
   for (size_t i = 0; i < ad->failures.count; i++) {
     const known *k = &ad->failures.items[i];
-    if (!k->is_seen && file_is_gone(k->path))
+    if (!k->is_seen && failure_is_gone(ad->alloc, k->path))
       MGP_FORWARD(mgp_store_failure_clear(ad->ix->store, k->path, err));
   }
   return MAGPIE_OK;

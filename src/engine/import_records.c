@@ -252,6 +252,13 @@ static magpie_status add_path(importing *im, mgp_ingest_source *source, const re
   mgp_alloc *a = im->ix->alloc;
   source->path = r->path[0] == '/' ? mgp_strdup(a, r->path) : mgp_path_join(a, im->folder, r->path);
   MGP_RETURN_IF(!source->path, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  char *real = realpath(source->path, NULL); /* "./a.jpg" is found again when its folder is named */
+  if (real) {
+    mgp_free(a, source->path);
+    source->path = mgp_strdup(a, real);
+    free(real); /* realpath's own block */
+    MGP_RETURN_IF(!source->path, err, MAGPIE_NO_MEMORY, "no memory for a path");
+  }
   if (r->text && r->text[0]) {
     source->caption = mgp_strdup(a, r->text);
     MGP_RETURN_IF(!source->caption, err, MAGPIE_NO_MEMORY, "no memory for a caption");

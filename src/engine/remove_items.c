@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * magpie_remove: by item id, record id, file, or folder, in this order.
+ * magpie_remove: by item id, record id, file, or folder, in this order. A file or folder takes with
+ * it the records that name a file there, and what the failure ledger says of it.
  */
 #include <stdlib.h>
 
@@ -63,7 +64,7 @@ static magpie_status find_record(removal *r, magpie_error *err) {
 }
 
 static magpie_status remove_in_transaction(removal *r, magpie_error *err) {
-  uint64_t item = 0;
+  uint64_t item = 0, failures = 0;
   MGP_FORWARD(mgp_store_item_find(r->ix->store, r->name, &item, err));
   if (item) {
     r->report->items_removed = 1;
@@ -73,10 +74,12 @@ static magpie_status remove_in_transaction(removal *r, magpie_error *err) {
   if (r->count == 0) {
     MGP_FORWARD(resolve_path(r, err));
     MGP_FORWARD(mgp_store_sources_below(r->ix->store, r->path, note_source, r, err));
-    MGP_FORWARD(mgp_store_failure_clear(r->ix->store, r->path, err));
+    MGP_FORWARD(mgp_store_records_below(r->ix->store, r->path, note_source, r, err));
+    MGP_FORWARD(mgp_store_failures_clear_below(r->ix->store, r->path, &failures, err));
   }
-  MGP_RETURN_IF(r->count == 0, err, MAGPIE_NOT_FOUND,
+  MGP_RETURN_IF(r->count == 0 && failures == 0, err, MAGPIE_NOT_FOUND,
                 "%s is neither an item, a record nor a path in this index", r->name);
+  if (r->count == 0) r->report->files_removed = failures; /* known by their failure alone */
   return remove_sources(r, err);
 }
 

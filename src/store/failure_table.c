@@ -27,6 +27,26 @@ magpie_status mgp_store_failure_clear(mgp_store *s, const char *path, magpie_err
   return mgp_catalog_step(s, s->writer, statement, NULL, err);
 }
 
+static magpie_status clear_range(mgp_store *s, const char *path, bool is_folder, uint64_t *count,
+                                 magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  mgp_path_range range;
+  MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_FAILURE_CLEAR_BELOW, &statement, err));
+  MGP_FORWARD(mgp_path_range_bind(s, statement, path, is_folder, &range, err));
+  const magpie_status status = mgp_catalog_step(s, s->writer, statement, NULL, err);
+  if (status == MAGPIE_OK) *count += (uint64_t)sqlite3_changes64(s->writer->db);
+  mgp_path_range_fini(&range);
+  return status;
+}
+
+magpie_status mgp_store_failures_clear_below(mgp_store *s, const char *path, uint64_t *count,
+                                             magpie_error *err) {
+  MGP_FORWARD(mgp_store_writable(s, true, "clearing failures", err));
+  *count = 0;
+  MGP_FORWARD(clear_range(s, path, false, count, err));
+  return clear_range(s, path, true, count, err);
+}
+
 typedef magpie_status (*failure_visitor)(void *context, const char *path, const char *stage,
                                          int code, const char *reason, int64_t when_ms, int tries);
 

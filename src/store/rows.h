@@ -12,4 +12,14 @@
 magpie_status mgp_source_columns(const mgp_store *s, sqlite3_stmt *statement, mgp_arena *arena,
                                  mgp_source *out, magpie_error *err);
 
+/* Bounds of all that lies below a folder, or of a path alone: "/a/b/" to "/a/b0", since '0' follows
+ * '/'; "/a/b" to "/a/b\0", since a path holds no NUL. Bound to ?1 and ?2: keep the range until the
+ * statement is reset. */
+typedef struct mgp_path_range {
+  mgp_buffer first, end;
+} mgp_path_range;
+magpie_status mgp_path_range_bind(const mgp_store *s, sqlite3_stmt *statement, const char *path,
+                                  bool is_folder, mgp_path_range *range, magpie_error *err);
+void mgp_path_range_fini(mgp_path_range *range);
+
 #endif

@@ -200,45 +200,61 @@ magpie_status mgp_store_sources_by_hash(mgp_store *s, mgp_hash128 hash, mgp_aren
   return status;
 }
 
-/* "/a/b" gives two ranges: "/a/b" alone (a path holds no NUL, so "/a/b\0" is the next possible one)
- * and "/a/b/" to "/a/b0", since '0' follows '/'. */
-static magpie_status visit_range(mgp_store *s, mgp_connection *c, mgp_arena *arena,
-                                 const char *base, size_t size, bool is_folder, source_visitor fn,
-                                 void *context, magpie_error *err) {
-  mgp_buffer first, end;
-  mgp_buffer_init(&first, s->alloc);
-  mgp_buffer_init(&end, s->alloc);
-  mgp_buffer_add(&first, base, size);
-  mgp_buffer_add(&end, base, size);
-  if (is_folder) mgp_buffer_add_char(&first, '/');
-  mgp_buffer_add_char(&end, is_folder ? '0' : '\0');
-  sqlite3_stmt *statement = NULL;
-  magpie_status status =
-      first.failed || end.failed
-          ? mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to list the sources of %s", s->path)
-          : mgp_catalog_statement(s, c, SQL_SOURCE_BELOW, &statement, err);
-  if (status == MAGPIE_OK) {
-    sqlite3_bind_blob64(statement, 1, first.data, first.size, SQLITE_STATIC);
-    sqlite3_bind_blob64(statement, 2, end.data, end.size, SQLITE_STATIC);
-    status = visit_rows(s, c, statement, arena, true, fn, context, err);
+void mgp_path_range_fini(mgp_path_range *range) {
+  mgp_buffer_fini(&range->first);
+  mgp_buffer_fini(&range->end);
+}
+
+magpie_status mgp_path_range_bind(const mgp_store *s, sqlite3_stmt *statement, const char *path,
+                                  bool is_folder, mgp_path_range *range, magpie_error *err) {
+  size_t size = strlen(path);
+  while (size > 0 && path[size - 1] == '/') size--; /* "/" becomes the empty base of "/..." */
+  mgp_buffer_init(&range->first, s->alloc);
+  mgp_buffer_init(&range->end, s->alloc);
+  mgp_buffer_add(&range->first, path, size);
+  mgp_buffer_add(&range->end, path, size);
+  if (is_folder) mgp_buffer_add_char(&range->first, '/');
+  mgp_buffer_add_char(&range->end, is_folder ? '0' : '\0');
+  if (range->first.failed || range->end.failed) {
+    mgp_path_range_fini(range);
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to look below a folder in %s", s->path);
   }
-  mgp_buffer_fini(&first);
-  mgp_buffer_fini(&end);
+  sqlite3_bind_blob64(statement, 1, range->first.data, range->first.size, SQLITE_STATIC);
+  sqlite3_bind_blob64(statement, 2, range->end.data, range->end.size, SQLITE_STATIC);
+  return MAGPIE_OK;
+}
+
+static magpie_status visit_range(mgp_store *s, mgp_connection *c, mgp_sql which, mgp_arena *arena,
+                                 const char *path, bool is_folder, source_visitor fn, void *context,
+                                 magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  mgp_path_range range;
+  MGP_FORWARD(mgp_catalog_statement(s, c, which, &statement, err));
+  MGP_FORWARD(mgp_path_range_bind(s, statement, path, is_folder, &range, err));
+  const magpie_status status = visit_rows(s, c, statement, arena, true, fn, context, err);
+  mgp_path_range_fini(&range);
+  return status;
+}
+
+static magpie_status visit_below(mgp_store *s, mgp_sql which, const char *path, source_visitor fn,
+                                 void *context, magpie_error *err) {
+  mgp_arena *arena = mgp_arena_create(s->alloc);
+  MGP_RETURN_IF(!arena, err, MAGPIE_NO_MEMORY, "no memory to list the sources of %s", s->path);
+  mgp_connection *c = NULL;
+  magpie_status status = mgp_catalog_acquire(s, &c, err);
+  if (status == MAGPIE_OK) status = visit_range(s, c, which, arena, path, false, fn, context, err);
+  if (status == MAGPIE_OK) status = visit_range(s, c, which, arena, path, true, fn, context, err);
+  mgp_catalog_release(s, c);
+  mgp_arena_destroy(arena);
   return status;
 }
 
 magpie_status mgp_store_sources_below(mgp_store *s, const char *path, source_visitor fn,
                                       void *context, magpie_error *err) {
-  size_t size = strlen(path);
-  while (size > 0 && path[size - 1] == '/') size--; /* "/" becomes the empty base of "/..." */
-  mgp_arena *arena = mgp_arena_create(s->alloc);
-  MGP_RETURN_IF(!arena, err, MAGPIE_NO_MEMORY, "no memory to list the sources of %s", s->path);
-  mgp_connection *c = NULL;
-  magpie_status status = mgp_catalog_acquire(s, &c, err);
-  if (status == MAGPIE_OK && size > 0)
-    status = visit_range(s, c, arena, path, size, false, fn, context, err);
-  if (status == MAGPIE_OK) status = visit_range(s, c, arena, path, size, true, fn, context, err);
-  mgp_catalog_release(s, c);
-  mgp_arena_destroy(arena);
-  return status;
+  return visit_below(s, SQL_SOURCE_BELOW, path, fn, context, err);
+}
+
+magpie_status mgp_store_records_below(mgp_store *s, const char *path, source_visitor fn,
+                                      void *context, magpie_error *err) {
+  return visit_below(s, SQL_SOURCE_RECORDS_BELOW, path, fn, context, err);
 }

@@ -30,6 +30,8 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_SOURCE_HASH] = "SELECT " SOURCE_COLUMNS " FROM source WHERE hash = ?1 ORDER BY number",
     [SQL_SOURCE_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NULL "
                          "AND path >= ?1 AND path < ?2 ORDER BY path",
+    [SQL_SOURCE_RECORDS_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NOT NULL "
+                                 "AND path >= ?1 AND path < ?2 ORDER BY path",
     [SQL_SOURCE_THUMBS] = "SELECT number FROM item WHERE source = ?1 AND thumb_size > 0",
     [SQL_SOURCE_ITEMS] = "SELECT number FROM item WHERE source = ?1 ORDER BY number",
     [SQL_SOURCE_ITEMS_REMOVE] = "DELETE FROM item WHERE source = ?1",
@@ -61,6 +63,7 @@ static const char *const statements[SQL_COUNT] = {
                         "VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1) ON CONFLICT (path) DO UPDATE SET "
                         "stage = ?2, code = ?3, reason = ?4, last_ms = ?5, tries = tries + 1",
     [SQL_FAILURE_CLEAR] = "DELETE FROM failure WHERE path = ?1",
+    [SQL_FAILURE_CLEAR_BELOW] = "DELETE FROM failure WHERE path >= ?1 AND path < ?2",
     [SQL_FAILURES] = "SELECT path, stage, code, reason, last_ms, tries FROM failure ORDER BY path",
 
     [SQL_SEGMENT_ADD] = "INSERT INTO segment (number, space, count, size, checksum, generation) "

@@ -67,6 +67,9 @@ magpie_status mgp_store_item_remove(mgp_store *s, const char *id, magpie_error *
 magpie_status mgp_store_failure_add(mgp_store *s, const char *path, const char *stage,
                                     magpie_status code, const char *reason, magpie_error *err);
 magpie_status mgp_store_failure_clear(mgp_store *s, const char *path, magpie_error *err);
+/* The entries of a path and of all below it; *count says how many there were. */
+magpie_status mgp_store_failures_clear_below(mgp_store *s, const char *path, uint64_t *count,
+                                             magpie_error *err);
 
 /* Segments: sections of bytes, written to a new file now, named by the next commit. `space` must
  * have been declared. (segment_write.c) */
@@ -149,6 +152,10 @@ magpie_status mgp_store_sources_by_hash(mgp_store *s, mgp_hash128 hash, mgp_aren
                                         void *context, magpie_error *err);
 /* All file sources below a folder (or that file itself); byte order of path. */
 magpie_status mgp_store_sources_below(mgp_store *s, const char *path,
+                                      magpie_status (*fn)(void *context, const mgp_source *src),
+                                      void *context, magpie_error *err);
+/* The same for records that name a file. Reads the paths of all sources: for rare calls. */
+magpie_status mgp_store_records_below(mgp_store *s, const char *path,
                                       magpie_status (*fn)(void *context, const mgp_source *src),
                                       void *context, magpie_error *err);
 magpie_status

@@ -47,3 +47,68 @@ def test_many_renamed_files_at_once_are_all_found_under_their_new_names(words, f
     for n, item in ids.items():
         assert words.hits(f"new{n}", "-k", "1")[0]["id"] == item
         assert words.hits(f"old{n}") == []
+
+
+def import_paths(magpie, tmp_path, *paths):
+    lines = "".join(f'{{"id": "r{n}", "path": "{path}"}}\n' for n, path in enumerate(paths))
+    (tmp_path / "records.jsonl").write_text(lines)
+    magpie.run("import", tmp_path / "records.jsonl", code=None)
+
+
+def test_remove_of_a_file_takes_the_records_that_name_it(words, folder, tmp_path):
+    (folder / "walrus.txt").write_text("a walrus")
+    (folder / "walrus.txt.bak").write_text("a walrus in reserve")
+    names = ["media/walrus.txt", "./media/../media/walrus.txt", folder / "walrus.txt.bak"]
+    import_paths(words, tmp_path, *names)
+    words.add(folder / "walrus.txt")
+    assert len(words.hits("walrus")) == 4
+    words.run("remove", folder / "walrus.txt")
+    assert [h["id"] for h in words.hits("walrus")] == ["r2#1"]
+
+
+def test_remove_of_a_folder_takes_the_records_below_it(words, folder, tmp_path):
+    (folder / "walrus.txt").write_text("a walrus")
+    (tmp_path / "media-too").mkdir()
+    (tmp_path / "media-too" / "walrus.txt").write_text("a walrus")
+    import_paths(words, tmp_path, "media/walrus.txt", "media-too/walrus.txt")
+    words.run("remove", folder)
+    assert [h["id"] for h in words.hits("walrus")] == ["r1#1"]
+    words.run("remove", folder, code=1)  # nothing is left there
+
+
+def test_remove_of_a_folder_takes_its_ledger_entries(words, folder, tmp_path):
+    (folder / "good.txt").write_text("a walrus")
+    (folder / "thing.bin").write_bytes(bytes(range(256)) * 40)
+    (tmp_path / "thing.bin").write_bytes(bytes(range(256)) * 41)
+    words.add(folder, code=1)
+    words.add(tmp_path / "thing.bin", code=1)
+    words.run("remove", folder)
+    assert [f["path"] for f in words.failures()] == [str(tmp_path / "thing.bin")]
+    done = words.run("remove", tmp_path / "thing.bin")  # it has no item, but an entry
+    assert b"1 removed" in done.stdout
+    assert words.failures() == []
+
+
+def test_vanished_files_leave_the_ledger(words, folder):
+    (folder / "good.txt").write_text("a walrus")
+    (folder / "deep").mkdir()
+    (folder / "deep" / "thing.bin").write_bytes(bytes(range(256)) * 40)
+    (folder / "table.csv").write_text('name,what\nwalrus,"never closed\n')
+    words.add(folder, code=None)
+    assert words.failures()
+    (folder / "deep" / "thing.bin").unlink()
+    (folder / "deep").rmdir()
+    (folder / "table.csv").unlink()
+    words.add(folder)
+    assert words.failures() == []
+
+
+def test_index_of_a_folder_keeps_the_failures_of_imports_there(words, folder):
+    (folder / "records.jsonl").write_text('{"id": "a", "text": "a walrus"}\n{broken\n')
+    words.run("import", folder / "records.jsonl", code=1)
+    before = words.failures()
+    words.add(folder, code=None)
+    assert [f for f in words.failures() if f["path"] == before[0]["path"]] == before
+    (folder / "records.jsonl").unlink()
+    words.add(folder)
+    assert words.failures() == []

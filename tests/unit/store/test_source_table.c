@@ -146,6 +146,11 @@ static void sources_below_when_names_share_a_prefix_then_only_the_folder_counts(
   check_below(s, "/z", "/z|");
   check_below(s, "/nothing", "");
   check_below(s, "/", "/a/b|/a/b-x|/a/b.txt|/a/b/ |/a/b/a/q|/a/b/z|/a/b/\xff|/a/b0|/a/bc|/z|");
+  names records = {.store = s};
+  assert_ok(mgp_store_records_below(s, "/a/b", note_name, &records, err));
+  assert_ok(mgp_store_records_below(s, "/a/b/record", note_name, &records, err));
+  assert_ok(mgp_store_records_below(s, "/a/b/rec", note_name, &records, err));
+  assert_string_equal(records.text, "/a/b/record|/a/b/record|");
   names n = {.limit = 2};
   assert_fails(MAGPIE_CANCELLED, "", mgp_store_sources_below(s, "/", note_name, &n, err));
   assert_int_equal(n.count, 2);
