@@ -206,4 +206,24 @@ void mgp_axis_init_log(mgp_axis *a, double low, double high);
 double mgp_axis_at(const mgp_axis *a, double value);
 void mgp_axis_label(const mgp_axis *a, double tick, char out[32]);
 
+/* ---- drawing (report_svg.c) -------------------------------------------------------------- */
+
+#define MGP_SVG_WIDTH 620.0
+#define MGP_SVG_COLUMN 6.8 /* pixels that a column of text takes at most */
+#define MGP_SVG_NAME_COLUMNS 24
+
+/* <figure><figcaption>caption</figcaption><svg …>; `about` tells a screen reader what is drawn. */
+void mgp_svg_open(mgp_buffer *b, const char *caption, const char *about, double height);
+void mgp_svg_close(mgp_buffer *b);
+/* anchor: "start", "middle" or "end". What is cut has the whole as its title. */
+void mgp_svg_text(mgp_buffer *b, double x, double y, const char *anchor, const char *text,
+                  size_t columns);
+/* Ticks with lines across the plot, labels below or at the left. */
+void mgp_svg_axis_x(mgp_buffer *b, const mgp_axis *a, double top, double bottom);
+void mgp_svg_axis_y(mgp_buffer *b, const mgp_axis *a, double left, double right);
+/* The mark of a system at a point: class "better", "worse", "base" or "same", each its own shape.
+ */
+void mgp_svg_mark(mgp_buffer *b, double x, double y, const char *kind);
+const char *mgp_report_kind(const mgp_mgeval *m, size_t measure, size_t system);
+
 #endif
