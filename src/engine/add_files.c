@@ -13,13 +13,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#define WALK_STAGE "walk"
+
 /* A source or a failure that the catalog knows below the roots, by path. */
 typedef struct known {
   const char *path;
   uint64_t size, inode;
   int64_t mtime_ns, number, failed_ms; /* failed_ms: of the ledger, else 0 */
   mgp_hash128 hash;
-  bool is_seen, is_moved;
+  bool is_seen, is_moved, is_walk; /* is_walk: the walk could not look at it */
 } known;
 
 typedef struct known_list {
@@ -34,6 +36,7 @@ typedef struct adding {
   mgp_arena *arena; /* of the known lists */
   mgp_walk walk;
   known_list sources, failures;
+  int64_t started_ms; /* Unix time */
   bool no_memory;
 
   pthread_mutex_t mutex;
@@ -86,12 +89,13 @@ static bool below_roots(const adding *ad, const char *path) {
 
 static magpie_status note_failure(void *context, const char *path, const char *stage, int code,
                                   const char *reason, int64_t when_ms, int tries) {
-  (void)stage, (void)code, (void)reason, (void)tries;
+  (void)code, (void)reason, (void)tries;
   adding *ad = context;
   if (!below_roots(ad, path)) return MAGPIE_OK;
   known *k = add_known(ad, &ad->failures, path);
   if (!k) return MAGPIE_NO_MEMORY;
   k->failed_ms = when_ms;
+  k->is_walk = mgp_text_equal(stage, WALK_STAGE);
   return MAGPIE_OK;
 }
 
@@ -116,7 +120,8 @@ static bool is_unchanged(const known *k, const mgp_walk_file *file) {
 static bool is_settled(const adding *ad, const known *old, const mgp_walk_file *file) {
   const known *failed = find_known(&ad->failures, file->path);
   if (failed && mgp_ingest_options(ad->in)->retry_failed) return false;
-  return is_unchanged(old, file) || (!old && failed && file->changed_ms < failed->failed_ms);
+  return is_unchanged(old, file) ||
+         (!old && failed && !failed->is_walk && file->changed_ms < failed->failed_ms);
 }
 
 static mgp_ingest_source *source_of(adding *ad, const mgp_walk_file *file, size_t index) {
@@ -155,6 +160,13 @@ static bool failure_is_gone(mgp_alloc *alloc, const char *name) {
   const bool is_gone = !file || file_is_gone(file);
   mgp_free(alloc, file);
   return is_gone;
+}
+
+/* An entry of the ledger whose file is gone, or that the walk did not stumble over this time. */
+static bool is_stale(const adding *ad, const known *failure) {
+  if (failure->is_seen) return false;
+  return (failure->is_walk && failure->failed_ms < ad->started_ms) ||
+         failure_is_gone(ad->alloc, failure->path);
 }
 
 /* A source of the same content whose file is gone, and that no other new file has claimed. */
@@ -317,9 +329,7 @@ static size_t count_vanished(const adding *ad) {
   size_t count = 0;
   for (size_t i = 0; i < ad->sources.count; i++)
     count += !ad->sources.items[i].is_seen && !ad->sources.items[i].is_moved;
-  for (size_t i = 0; i < ad->failures.count; i++)
-    count +=
-        !ad->failures.items[i].is_seen && failure_is_gone(ad->alloc, ad->failures.items[i].path);
+  for (size_t i = 0; i < ad->failures.count; i++) count += is_stale(ad, &ad->failures.items[i]);
   return count;
 }
 
@@ -336,8 +346,7 @@ static magpie_status remove_vanished(void *context, magpie_error *err) {
   }
   for (size_t i = 0; i < ad->failures.count; i++) {
     const known *k = &ad->failures.items[i];
-    if (!k->is_seen && failure_is_gone(ad->alloc, k->path))
-      MGP_FORWARD(mgp_store_failure_clear(ad->ix->store, k->path, err));
+    if (is_stale(ad, k)) MGP_FORWARD(mgp_store_failure_clear(ad->ix->store, k->path, err));
   }
   return MAGPIE_OK;
 }
@@ -347,7 +356,13 @@ static magpie_status remove_vanished(void *context, magpie_error *err) {
 
 static void walk_problem(void *context, const char *path, const magpie_error *why) {
   adding *ad = context;
-  mgp_ingest_note_failure(ad->in, path, "walk", why);
+  mgp_ingest_note_failure(ad->in, path, WALK_STAGE, why);
+}
+
+/* Nobody expects the content of a FIFO to be found, so it is no failure. */
+static void walk_special(void *context, const char *path, const char *what) {
+  adding *ad = context;
+  mgp_ingest_progress(ad->in, MAGPIE_EVENT_WARNING, path, what);
 }
 
 static magpie_status add_all(adding *ad, const char *const *paths, size_t count,
@@ -375,9 +390,10 @@ magpie_status magpie_add(magpie *ix, const char *const *paths, size_t count,
                 "magpie_add: name at least one file or folder");
   mgp_ingest *in = NULL;
   MGP_FORWARD(mgp_ingest_open(ix, options, report, &in, err));
-  adding ad = {.ix = ix, .in = in, .alloc = ix->alloc};
+  adding ad = {.ix = ix, .in = in, .alloc = ix->alloc, .started_ms = mgp_clock_unix_ms()};
   ad.walk = (mgp_walk){.alloc = ix->alloc,
                        .problem = walk_problem,
+                       .special = walk_special,
                        .context = &ad,
                        .cancel = options ? options->cancel : NULL};
   pthread_mutex_init(&ad.mutex, NULL);

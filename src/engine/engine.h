@@ -205,6 +205,7 @@ typedef struct mgp_walk {
   char **roots; /* resolved */
   size_t root_count;
   void (*problem)(void *context, const char *path, const magpie_error *why);
+  void (*special)(void *context, const char *path, const char *what); /* "is a FIFO: …" */
   void *context;
   const volatile int *cancel;
 } mgp_walk;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Walking folders. Symbolic links are never followed (so no loop and no way out of the root),
- * hidden names and indexes are passed over, special files are reported: opening a FIFO would hang.
+ * hidden names and indexes are passed over, special files are named: opening a FIFO would hang.
  */
 #include "engine/engine.h"
 
@@ -28,9 +28,9 @@ static void report(mgp_walk *walk, const char *path, magpie_status code, const c
 }
 
 static const char *special_name(mode_t mode) {
-  if (S_ISFIFO(mode)) return "a FIFO";
-  if (S_ISSOCK(mode)) return "a socket";
-  return "a device";
+  if (S_ISFIFO(mode)) return "is a FIFO: passed over";
+  if (S_ISSOCK(mode)) return "is a socket: passed over";
+  return "is a device: passed over";
 }
 
 static magpie_status add_file(mgp_walk *walk, const char *path, const struct stat *st,
@@ -107,9 +107,8 @@ static magpie_status visit(mgp_walk *walk, const char *path, int depth, magpie_e
   if (S_ISDIR(st.st_mode)) return visit_folder(walk, path, depth, err);
   if (S_ISREG(st.st_mode)) return add_file(walk, path, &st, err);
   walk->skipped++;
-  if (!S_ISLNK(st.st_mode))
-    report(walk, path, MAGPIE_UNSUPPORTED, "is not a regular file but %s",
-           special_name(st.st_mode));
+  if (!S_ISLNK(st.st_mode) && walk->special)
+    walk->special(walk->context, path, special_name(st.st_mode));
   return MAGPIE_OK;
 }
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are moved, removed or passed over: what becomes of their items and ledger entries."""
 
+import json
 import os
-import time
+import socket
 
-import media_files
 import pytest
 
 
@@ -111,4 +111,34 @@ def test_index_of_a_folder_keeps_the_failures_of_imports_there(words, folder):
     assert [f for f in words.failures() if f["path"] == before[0]["path"]] == before
     (folder / "records.jsonl").unlink()
     words.add(folder)
+    assert words.failures() == []
+
+
+def test_special_files_are_named_and_passed_over_without_a_failure(words, folder):
+    (folder / "good.txt").write_text("a walrus")
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(folder / "sock"))
+        for _ in range(2):
+            done = words.run("index", folder, "--json")
+            events = [json.loads(line) for line in done.stdout.splitlines()]
+            said = {e["path"]: e["message"] for e in events if e["event"] == "warning" and "path" in e}
+            assert set(said) == {str(folder / "pipe"), str(folder / "sock")}
+            assert "FIFO" in said[str(folder / "pipe")] and "socket" in said[str(folder / "sock")]
+            assert (events[-1]["files_skipped"], events[-1]["files_failed"]) == (2, 0)
+    assert words.failures() == []
+    assert words.add(folder / "pipe")["files_skipped"] == 1
+
+
+def test_what_the_walk_stumbled_over_leaves_the_ledger_when_it_is_mended(words, folder):
+    deep = folder
+    for _ in range(260):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    words.add(folder, code=1)
+    [failure] = words.failures()
+    assert "deeper" in failure["reason"]
+    words.add(folder, code=1)  # it is still too deep
+    assert len(words.failures()) == 1
+    words.add(folder / "d/d/d/d/d/d")  # depth is counted from the named folder
     assert words.failures() == []
