@@ -55,10 +55,11 @@ static double eta(const magpie_event *e) {
 static void print_event_json(const magpie_event *e) {
   char *path = NULL;
   json_t *row = json_pack(
-      "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f}", "event", event_name(e->type), "files_done",
-      (json_int_t)e->files_done, "files_total", (json_int_t)e->files_total, "files_failed",
-      (json_int_t)e->files_failed, "files_unchanged", (json_int_t)e->files_unchanged, "bytes_done",
-      (json_int_t)e->bytes_done, "bytes_total", (json_int_t)e->bytes_total, "items",
+      "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f}", "event", event_name(e->type),
+      "files_done", (json_int_t)e->files_done, "files_total", (json_int_t)e->files_total,
+      "files_failed", (json_int_t)e->files_failed, "files_unchanged",
+      (json_int_t)e->files_unchanged, "files_still_failed", (json_int_t)e->files_still_failed,
+      "bytes_done", (json_int_t)e->bytes_done, "bytes_total", (json_int_t)e->bytes_total, "items",
       (json_int_t)e->items, "generation", (json_int_t)e->generation, "elapsed_s", e->elapsed_s,
       "eta_s", eta(e));
   if (e->path && magpie_path_text(e->path, &path, NULL) == MAGPIE_OK)
@@ -142,11 +143,12 @@ void cli_progress_event(void *context, const magpie_event *event) {
 static void print_report_json(const magpie_report *r, magpie_status status,
                               const magpie_error *err) {
   json_t *row = json_pack(
-      "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "event", "report", "files_seen",
+      "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "event", "report", "files_seen",
       (json_int_t)r->files_seen, "files_added", (json_int_t)r->files_added, "files_changed",
       (json_int_t)r->files_changed, "files_moved", (json_int_t)r->files_moved, "files_unchanged",
       (json_int_t)r->files_unchanged, "files_removed", (json_int_t)r->files_removed, "files_failed",
-      (json_int_t)r->files_failed, "files_skipped", (json_int_t)r->files_skipped, "items_added",
+      (json_int_t)r->files_failed, "files_skipped", (json_int_t)r->files_skipped,
+      "files_still_failed", (json_int_t)r->files_still_failed, "items_added",
       (json_int_t)r->items_added, "items_removed", (json_int_t)r->items_removed, "generation",
       (json_int_t)r->generation);
   if (status) json_object_set_new(row, "error", json_string(err->message));
@@ -160,6 +162,13 @@ static void print_part(const char *what, uint64_t count, bool *any) {
   if (!count) return;
   printf("%s%s %s", *any ? ", " : "", cli_count_text(text, count), what);
   *any = true;
+}
+
+static void print_still_failed(uint64_t count) {
+  char text[32];
+  if (!count) return;
+  printf("%s %s: `magpie failures` says why, `magpie failures --retry` tries again.\n",
+         cli_count_text(text, count), count == 1 ? "file still fails" : "files still fail");
 }
 
 int cli_print_report(const cli_common *common, const char *verb, const magpie_report *r,
@@ -180,6 +189,7 @@ int cli_print_report(const cli_common *common, const char *verb, const magpie_re
     print_part("items removed", r->items_removed, &any);
     puts(any ? "" : "nothing to do");
     if (r->files_failed) puts("`magpie failures` says why files failed.");
+    print_still_failed(r->files_still_failed);
   }
   if (status && !common->json) return cli_report_error(err);
   if (status)

@@ -146,6 +146,7 @@ typedef struct magpie_event {
   uint64_t items;
   uint64_t generation;
   double elapsed_s;
+  uint64_t files_still_failed; /* failed before, unchanged since: not tried again */
 } magpie_event;
 
 /* Called from one thread at a time, never after the call that took it has returned. */
@@ -169,6 +170,7 @@ typedef struct magpie_report {
   uint64_t files_failed, files_skipped; /* skipped: not a regular file, or a kind magpie ignores */
   uint64_t items_added, items_removed;
   uint64_t generation;
+  uint64_t files_still_failed; /* unchanged since they failed, so not tried again */
 } magpie_report;
 
 /* Walks `count` files and folders, takes what is new or changed, drops what vanished below them,

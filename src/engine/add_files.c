@@ -308,8 +308,12 @@ static bool take_file(void *context) {
   if (index == SIZE_MAX) return false;
   const mgp_walk_file *file = &ad->walk.files[index];
   known *old = find_known(&ad->sources, file->path);
-  if (is_settled(ad, old, file)) mgp_ingest_count_unchanged(ad->in, file->size);
-  else read_file(ad, file, old, index);
+  if (is_settled(ad, old, file)) {
+    if (find_known(&ad->failures, file->path)) mgp_ingest_count_still_failed(ad->in);
+    mgp_ingest_count_unchanged(ad->in, file->size);
+  } else {
+    read_file(ad, file, old, index);
+  }
   return true;
 }
 

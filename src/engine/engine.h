@@ -183,6 +183,8 @@ void mgp_ingest_progress(mgp_ingest *in, magpie_event_type type, const char *pat
                          const char *message);
 void mgp_ingest_totals(mgp_ingest *in, uint64_t files, uint64_t bytes);
 void mgp_ingest_count_unchanged(mgp_ingest *in, uint64_t bytes);
+/* An unchanged file of the failure ledger. */
+void mgp_ingest_count_still_failed(mgp_ingest *in);
 magpie_report *mgp_ingest_report(mgp_ingest *in);
 magpie *mgp_ingest_index(mgp_ingest *in);
 const mgp_media_limits *mgp_ingest_limits(const mgp_ingest *in);

@@ -24,6 +24,7 @@ void mgp_ingest_tell(mgp_ingest *in, magpie_event_type type, const char *path,
   in->event.items = in->report->items_added;
   in->event.files_failed = in->report->files_failed;
   in->event.files_unchanged = in->report->files_unchanged;
+  in->event.files_still_failed = in->report->files_still_failed;
   in->event.generation = in->report->generation;
   in->options.progress(in->options.progress_context, &in->event);
 }
@@ -236,6 +237,12 @@ void mgp_ingest_count_unchanged(mgp_ingest *in, uint64_t bytes) {
   in->report->files_unchanged++;
   in->event.files_done++;
   in->event.bytes_done += bytes;
+  pthread_mutex_unlock(&in->mutex);
+}
+
+void mgp_ingest_count_still_failed(mgp_ingest *in) {
+  pthread_mutex_lock(&in->mutex);
+  in->report->files_still_failed++;
   pthread_mutex_unlock(&in->mutex);
 }
 

@@ -142,3 +142,22 @@ def test_what_the_walk_stumbled_over_leaves_the_ledger_when_it_is_mended(words, 
     assert len(words.failures()) == 1
     words.add(folder / "d/d/d/d/d/d")  # depth is counted from the named folder
     assert words.failures() == []
+
+
+def test_files_that_still_fail_are_counted_until_they_are_mended(words, folder):
+    (folder / "good.txt").write_text("a walrus")
+    for n in range(3):
+        (folder / f"thing{n}.bin").write_bytes(bytes(range(256)) * (40 + n))
+    first = words.add(folder, code=1)
+    assert (first["files_failed"], first["files_still_failed"]) == (3, 0)
+    done = words.run("index", folder, "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (events[-1]["files_failed"], events[-1]["files_still_failed"]) == (0, 3)
+    assert events[-2]["event"] == "done" and events[-2]["files_still_failed"] == 3
+    said = words.run("index", folder).stdout.decode()
+    assert "3 files still fail" in said and "magpie failures --retry" in said
+    (folder / "thing0.bin").write_text("now a text")
+    (folder / "thing1.bin").unlink()
+    last = words.add(folder)
+    assert (last["files_added"], last["files_still_failed"]) == (1, 1)
+    assert b"1 file still fails" in words.run("index", folder).stdout
