@@ -9,6 +9,7 @@
 #include "eval/evaluation.h"
 
 #define VERSION 1
+#define RIVALS_NAMED 3 /* above, what is not significant is one sentence for all */
 
 /* What is being written. Comparisons are kept by measure, then system without the baseline. */
 typedef struct writer {
@@ -301,6 +302,10 @@ static magpie_status put_pair_sentences(const writer *w, json_t *verdict, mgp_bu
       mgp_verdict_sentence(b, &pair, c);
       MGP_FORWARD(put_sentence(w, verdict, b));
     }
+  if (w->rivals > RIVALS_NAMED && e->measure_count > 1) {
+    mgp_buffer_printf(b, "No other difference to %s is significant.", e->systems[w->baseline].name);
+    return put_sentence(w, verdict, b);
+  }
   for (size_t r = 0; r < w->rivals; r++) {
     add_undecided(w, b, r);
     MGP_FORWARD(put_sentence(w, verdict, b));
@@ -324,6 +329,7 @@ static void add_lone_system(const writer *w, const json_t *root, mgp_buffer *b) 
   const json_t *system = json_array_get(json_object_get(root, "systems"), 0);
   const json_t *score = json_object_get(json_object_get(system, "scores"), w->e->measures[0]);
   char mean[32], low[32], high[32];
+  if (!json_is_number(json_object_get(score, "mean"))) return; /* no query was answered */
   mgp_verdict_number(mgp_json_number(score, "mean", 0), mean);
   mgp_verdict_number(mgp_json_number(score, "low", 0), low);
   mgp_verdict_number(mgp_json_number(score, "high", 0), high);

@@ -209,8 +209,8 @@ void mgp_axis_label(const mgp_axis *a, double tick, char out[32]);
 /* ---- drawing (report_svg.c) -------------------------------------------------------------- */
 
 #define MGP_SVG_WIDTH 620.0
-#define MGP_SVG_COLUMN 6.8 /* pixels that a column of text takes at most */
-#define MGP_SVG_NAME_COLUMNS 24
+#define MGP_SVG_COLUMN 7.6 /* pixels that a column of text takes, in a wide font */
+#define MGP_SVG_NAME_COLUMNS 22
 
 /* <figure><figcaption>caption</figcaption><svg …>; `about` tells a screen reader what is drawn. */
 void mgp_svg_open(mgp_buffer *b, const char *caption, const char *about, double height);

@@ -16,8 +16,9 @@ static double round_step(double rough) {
 void mgp_axis_init(mgp_axis *a, double low, double high, size_t wanted) {
   if (!(high - low > 1e-9 * fmax(1, fmax(fabs(low), fabs(high))))) {
     const double room = fmax(0.05, 0.1 * fabs(low));
-    low -= room;
-    high += room;
+    const bool is_share = low >= 0 && high <= 1; /* most measures: none lies beyond */
+    low = is_share ? fmax(0, low - room) : low - room;
+    high = is_share ? fmin(1, high + room) : high + room;
   }
   const double step = round_step((high - low) / (double)wanted);
   a->is_log = false;

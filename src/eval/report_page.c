@@ -6,6 +6,8 @@
  */
 #include "eval/report.h"
 
+#define SENTENCES_SHOWN 12
+
 static const char style[] =
     ":root{color-scheme:light dark;--bg:#fcfcfb;--ink:#1f2328;--dim:#5b636c;--line:#d8dce1;"
     "--card:#f3f4f5;--heat:37 99 "
@@ -20,16 +22,18 @@ static const char style[] =
     "margin:2.4rem 0 .4rem}h4{margin:.2rem 0 .4rem;font-size:.95rem}\n"
     ".note,.dim,small,figcaption{color:var(--dim)}.note{font-size:.88rem;margin:.3rem 0 .8rem;"
     "max-width:60rem}small{font-size:.82em;font-weight:400}\n"
-    ".verdict{list-style:none;padding:.7rem 1rem;margin:1rem 0;background:var(--card);"
+    ".verdict ul{list-style:none;margin:0;padding:0}.verdict{padding:.7rem 1rem;margin:1rem "
+    "0;background:var(--card);"
     "border-left:4px solid var(--same);border-radius:.3rem;overflow-wrap:anywhere}"
-    ".verdict li{margin:.15rem 0}.verdict li:first-child{font-weight:600}\n"
+    ".verdict li{margin:.15rem 0}.verdict summary{color:var(--dim)}\n"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);"
     "vertical-align:top;white-space:nowrap}th[scope=row],td.text,th:first-child{text-align:left}"
     "thead th{border-bottom:2px solid var(--line);font-weight:600}th[scope=row]{font-weight:600}"
     "td.text{white-space:normal;min-width:8rem;overflow-wrap:anywhere}td:empty::after{content:'–'}"
     "tbody tr:hover{background:var(--card)}\n"
-    "th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid var(--same)}"
+    "th button{all:unset;cursor:pointer;white-space:nowrap}th button:focus-visible{outline:2px "
+    "solid var(--same)}"
     "th[aria-sort=ascending] button::after{content:' ↑'}"
     "th[aria-sort=descending] button::after{content:' ↓'}\n"
     ".plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));"
@@ -125,15 +129,30 @@ static void add_head(mgp_buffer *b, const mgp_mgeval *m) {
   mgp_buffer_add_text(b, "</p></header>\n");
 }
 
-static void add_verdict(mgp_buffer *b, const mgp_mgeval *m) {
-  if (m->verdict_count == 0) return;
-  mgp_buffer_add_text(b, "<ul class=\"verdict\" id=\"verdict\">\n");
-  for (size_t i = 0; i < m->verdict_count; i++) {
+static void add_sentences(mgp_buffer *b, const mgp_mgeval *m, size_t first, size_t past) {
+  mgp_buffer_add_text(b, "<ul>\n");
+  for (size_t i = first; i < past; i++) {
     mgp_buffer_add_text(b, "<li>");
     mgp_text_escaped(b, m->verdict[i], 2000);
     mgp_buffer_add_text(b, "</li>\n");
   }
   mgp_buffer_add_text(b, "</ul>\n");
+}
+
+/* The sentences on the deciding measure come first; of very many the rest is folded. */
+static void add_verdict(mgp_buffer *b, const mgp_mgeval *m) {
+  size_t shown = m->verdict_count;
+  if (shown > SENTENCES_SHOWN)
+    shown = m->system_count > SENTENCES_SHOWN ? SENTENCES_SHOWN : m->system_count;
+  if (m->verdict_count == 0) return;
+  mgp_buffer_add_text(b, "<div class=\"verdict\" id=\"verdict\">\n");
+  add_sentences(b, m, 0, shown);
+  if (shown < m->verdict_count) {
+    mgp_buffer_printf(b, "<details><summary>%zu more</summary>", m->verdict_count - shown);
+    add_sentences(b, m, shown, m->verdict_count);
+    mgp_buffer_add_text(b, "</details>");
+  }
+  mgp_buffer_add_text(b, "</div>\n");
 }
 
 static void add_foot(mgp_buffer *b, const mgp_mgeval *m) {

@@ -88,9 +88,11 @@ static void draw_measure(mgp_buffer *b, const mgp_mgeval *m, size_t measure) {
 magpie_status mgp_report_intervals(mgp_buffer *b, const mgp_mgeval *m, magpie_error *err) {
   (void)err;
   open_section(b, "intervals", "Quality with intervals",
-               "Means and their bootstrap intervals; the dashed line is the baseline's mean. "
-               "Intervals that overlap can still belong to a significant difference: queries are "
-               "paired.");
+               m->system_count < 2
+                   ? "Means and their bootstrap intervals."
+                   : "Means and their bootstrap intervals. ◆ and the dashed line: the baseline; ▲ "
+                     "significantly better, ▼ significantly worse, ○ neither. Intervals that "
+                     "overlap can still belong to a significant difference: queries are paired.");
   for (size_t i = 0; i < m->measure_count; i++) draw_measure(b, m, i);
   close_section(b);
   return MAGPIE_OK;

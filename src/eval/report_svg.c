@@ -43,7 +43,7 @@ void mgp_svg_axis_x(mgp_buffer *b, const mgp_axis *a, double top, double bottom)
     const double x = mgp_axis_at(a, a->ticks[i]);
     add_line(b, "grid", (double[]){x, top}, (double[]){x, bottom});
     mgp_axis_label(a, a->ticks[i], label);
-    mgp_svg_text(b, x, bottom + 16, "middle", label, 12);
+    mgp_svg_text(b, x, bottom + 18, "middle", label, 12);
   }
 }
 

@@ -95,7 +95,7 @@ static void label_map(mgp_buffer *b, const mgp_mgeval_sweep *s, const double cel
   char label[32];
   for (size_t i = 0; i < s->axes[0].count; i += every_x) {
     snprintf(label, sizeof label, "%.4g", s->axes[0].values[i]);
-    mgp_svg_text(b, left + cell[0] * ((double)i + 0.5), bottom + 16, "middle", label, 12);
+    mgp_svg_text(b, left + cell[0] * ((double)i + 0.5), bottom + 18, "middle", label, 12);
   }
   for (size_t i = 0; i < s->axes[1].count; i += every_y) {
     snprintf(label, sizeof label, "%.4g", s->axes[1].values[i]);
@@ -144,7 +144,10 @@ static void draw_map(mgp_buffer *b, const mgp_mgeval *m, const ranked_point *poi
 static void list_points(mgp_buffer *b, const mgp_mgeval *m, const ranked_point *points,
                         size_t count) {
   const mgp_mgeval_sweep *s = m->sweep;
-  mgp_buffer_add_text(b, "</div><div class=\"wide\"><table class=\"sortable\"><thead><tr>");
+  mgp_buffer_printf(b,
+                    "</div><details><summary>the best %zu of %zu points</summary><div "
+                    "class=\"wide\"><table class=\"sortable\"><thead><tr>",
+                    count < LISTED ? count : (size_t)LISTED, count);
   for (size_t i = 0; i < s->axis_count; i++) {
     mgp_buffer_add_text(b, "<th scope=\"col\">");
     mgp_report_text(b, s->axes[i].name, MGP_SVG_NAME_COLUMNS);
@@ -162,9 +165,7 @@ static void list_points(mgp_buffer *b, const mgp_mgeval *m, const ranked_point *
     mgp_verdict_number(points[i].point->mean, mean);
     mgp_buffer_printf(b, "<td data-v=\"%.10g\">%s</td></tr>\n", points[i].point->mean, mean);
   }
-  mgp_buffer_add_text(b, "</tbody></table></div>");
-  if (count > LISTED)
-    mgp_buffer_printf(b, "<p class=\"note\">The best %d of %zu points.</p>", LISTED, count);
+  mgp_buffer_add_text(b, "</tbody></table></div></details>");
 }
 
 magpie_status mgp_report_sweep(mgp_buffer *b, const mgp_mgeval *m, magpie_error *err) {

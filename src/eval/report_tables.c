@@ -92,7 +92,7 @@ void mgp_report_systems(mgp_buffer *b, const mgp_mgeval *m) {
   for (size_t s = 0; s < m->system_count; s++) {
     const mgp_mgeval_system *system = &m->systems[s];
     mgp_buffer_add_text(b, "<tr><th scope=\"row\">");
-    mgp_report_text(b, system->name, 40);
+    mgp_report_text(b, system->name, 32);
     if (s == m->baseline && m->system_count > 1)
       mgp_buffer_add_text(b, "<br><small>baseline</small>");
     mgp_buffer_add_text(b, "</th>");
