@@ -47,6 +47,8 @@ int cli_status(int argc, char **argv);
 int cli_failures(int argc, char **argv);
 int cli_get(int argc, char **argv);
 int cli_remove(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_repair(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);

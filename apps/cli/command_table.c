@@ -56,6 +56,10 @@ static const cli_option get_options[] = {
     {0, "preview", "FILE", "write the thumbnail (JPEG) or the sound span (WAV)"},
     {0, NULL, NULL, NULL}};
 
+static const cli_option check_options[] = {
+    {0, "deep", NULL, "read every byte: checksums, postings, vectors, thumbnails"},
+    {0, NULL, NULL, NULL}};
+
 static const cli_option version_options[] = {
     {0, "features", NULL, "list formats, libraries and processor tiers"}, {0, NULL, NULL, NULL}};
 
@@ -97,6 +101,15 @@ const cli_command cli_commands[] = {
      "`magpie "
      "index` of its folder.",
      no_options, "magpie remove ~/Documents/old", cli_remove},
+    {"check", "", "is the index damaged, and which items does that touch?",
+     "Changes nothing and waits for no writer. Without --deep: headers, tables and whether they "
+     "agree. Exit code 3: damaged. Search goes on without what is damaged.",
+     check_options, "magpie check --deep", cli_check},
+    {"repair", "", "rebuild what is damaged, and list what is lost",
+     "Runs a deep check, makes words and text vectors again from stored texts, reads the files of "
+     "pictures, sounds and thumbnails again, and removes files that nobody names. What cannot be "
+     "made again (imported vectors, files that are gone) is listed; then the exit code is 1.",
+     no_options, "magpie repair", cli_repair},
     {"models", "list|show|verify|add|pull|prepare|remove [NAME]", "the model packs",
      "list: packs installed and offered. show NAME: its pack.json. verify [NAME]: sizes and "
      "checksums. "

@@ -327,6 +327,31 @@ MAGPIE_API magpie_status magpie_models_prepare(const char *pack_path, magpie_err
 MAGPIE_API magpie_status magpie_models_remove(const char *pack_path, const char *name,
                                               magpie_error *err);
 
+/* ---- check and repair -------------------------------------------------------------------- */
+
+typedef struct magpie_check_options {
+  size_t size;
+  bool deep;                /* read every byte; else headers, tables and cross-references */
+  magpie_progress progress; /* files are segments */
+  void *progress_context;
+  const volatile int *cancel; /* becomes non-zero: CANCELLED */
+} magpie_check_options;
+
+MAGPIE_API void magpie_check_options_defaults(magpie_check_options *options);
+
+/* Says what is damaged in an index and which items that touches; changes nothing, waits for no
+ * writer. Damage is not an error: JSON {"ok","deep","segments","checked_bytes","problems":[{"file",
+ * "section","what","items","examples","sources"}],"leftovers"}. magpie_free it. */
+MAGPIE_API magpie_status magpie_check(const char *path, const magpie_check_options *options,
+                                      char **json, magpie_error *err);
+/* Rebuilds what a deep check finds damaged, from stored texts and from the files themselves, and
+ * lists what is lost: JSON
+ * {"ok","generation","problems","remaining","segments_rebuilt","items_rebuilt",
+ * "files_read","lost":[{"id","source","what"}]}. magpie_free it. CORRUPT when the catalog itself is
+ * damaged, MODEL when a pack that made lost vectors is missing; then nothing has changed. */
+MAGPIE_API magpie_status magpie_repair(magpie *ix, const magpie_add_options *options, char **json,
+                                       magpie_error *err);
+
 #ifdef __cplusplus
 }
 #endif

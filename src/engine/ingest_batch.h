@@ -72,6 +72,8 @@ struct mgp_ingest {
 
 /* "big_red-bus.jpg" -> "big red bus": a file's name as words. Arena-owned. */
 char *mgp_ingest_name_words(mgp_arena *arena, const char *path);
+/* Has the title words enough to go before the text that is encoded? */
+bool mgp_ingest_title_counts(const char *title);
 /* Index of a space, adding it when new; SIZE_MAX when the table is full. */
 size_t mgp_ingest_space_index(mgp_ingest *in, const char *name, const char *pack, const char *hash,
                               const char *metric, size_t dim);

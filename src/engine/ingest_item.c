@@ -156,6 +156,10 @@ static size_t count_words(const char *text) {
   return count;
 }
 
+bool mgp_ingest_title_counts(const char *title) {
+  return title && count_words(title) >= TITLE_WORDS;
+}
+
 /* What the two text indexes read: title, heading path, text. Under the mutex. */
 static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mgp_media_item *item,
                        mgp_queued_item *q) {
@@ -171,7 +175,7 @@ static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mg
   const bool is_captioned = source->caption && q->ordinal == 1;
   const char *prose = is_media ? is_captioned ? source->caption : NULL : q->row.text;
   if (!prose || !prose[0] || in->text_space == SIZE_MAX) return;
-  const bool is_named = count_words(q->row.title) >= TITLE_WORDS;
+  const bool is_named = mgp_ingest_title_counts(q->row.title);
   q->prose =
       mgp_arena_printf(in->arena, "%s%s%s%s%s", is_named ? q->row.title : "", is_named ? " " : "",
                        or_empty(item->context), item->context ? " " : "", prose);

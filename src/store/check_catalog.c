@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalog against itself: SQLite's check, the file's header where SQLite does not look, and the
+ * numbers that the tables give each other. SQLite keeps no checksums: a changed letter inside of a
+ * text is not seen.
+ */
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "store/catalog.h"
+#include "store/check.h"
+
+#define SQLITE_HEADER_SIZE 100
+#define ROWS_TOLD 20 /* of SQLite's own list */
+
+typedef struct checking {
+  mgp_store *s;
+  mgp_connection *c;
+  mgp_damage_fn fn;
+  void *context;
+} checking;
+
+static magpie_status tell(const checking *k, const char *section, const char *what) {
+  const mgp_damage damage = {.file = CATALOG_FILE, .section = section, .what = what};
+  return k->fn(k->context, &damage);
+}
+
+/* ---- the account ------------------------------------------------------------------------------
+ */
+
+static magpie_status read_kind_names(mgp_store *s, mgp_connection *c, mgp_account *out,
+                                     magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_KINDS, &statement, err));
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  while (row) {
+    const int64_t number = sqlite3_column_int64(statement, 0);
+    const char *name = (const char *)sqlite3_column_text(statement, 1);
+    if (number >= 1 && number <= KINDS_MAX) {
+      out->kind_names[number] = mgp_strdup(out->alloc, name ? name : "");
+      MGP_RETURN_IF(!out->kind_names[number], err, MAGPIE_NO_MEMORY, "no memory to check %s",
+                    s->path);
+    }
+    MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  }
+  return MAGPIE_OK;
+}
+
+/* Rows outside of the numbers are mgp_check_catalog's business. */
+static magpie_status read_items(mgp_store *s, mgp_connection *c, int64_t next_item,
+                                mgp_account *out, magpie_error *err) {
+  MGP_RETURN_IF(next_item > ITEM_NUMBER_MAX, err, MAGPIE_CORRUPT,
+                "the catalog %s is damaged: its next item is number %" PRId64, s->catalog_path,
+                next_item);
+  out->kinds_size = (uint64_t)next_item;
+  out->kinds = mgp_calloc(out->alloc, (size_t)next_item, 1);
+  MGP_RETURN_IF(!out->kinds, err, MAGPIE_NO_MEMORY, "no memory for the items of %s", s->path);
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_ITEM_KINDS, &statement, err));
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  while (row) {
+    const int64_t kind = sqlite3_column_int64(statement, 0);
+    const int64_t number = sqlite3_column_int64(statement, 1);
+    if (kind >= 1 && kind <= KINDS_MAX && number >= 1 && number < next_item) {
+      out->kinds[number] = (unsigned char)kind;
+      out->item_count++;
+    }
+    MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  }
+  return MAGPIE_OK;
+}
+
+static magpie_status read_claims(mgp_store *s, mgp_connection *c, mgp_account *out,
+                                 magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_SEGMENTS, &statement, err));
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  while (row) {
+    MGP_RETURN_IF(!MGP_GROW(out->alloc, out->claims, out->claim_capacity, out->claim_count + 1),
+                  err, MAGPIE_NO_MEMORY, "no memory for the segments of %s", s->path);
+    mgp_claim *claim = &out->claims[out->claim_count++];
+    const char *space = (const char *)sqlite3_column_text(statement, 1);
+    *claim = (mgp_claim){.number = sqlite3_column_int64(statement, 0),
+                         .count = (uint64_t)sqlite3_column_int64(statement, 2),
+                         .size = (uint64_t)sqlite3_column_int64(statement, 3),
+                         .checksum = (uint64_t)sqlite3_column_int64(statement, 4),
+                         .generation = (uint64_t)sqlite3_column_int64(statement, 5)};
+    snprintf(claim->space, sizeof claim->space, "%s", space ? space : "");
+    mgp_segment_name(claim->number, claim->file);
+    MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  }
+  return MAGPIE_OK;
+}
+
+static magpie_status read_account(mgp_store *s, mgp_connection *c, mgp_account *out,
+                                  magpie_error *err) {
+  mgp_head head = {0};
+  MGP_FORWARD(mgp_catalog_run(s, c, SQL_READ_BEGIN, err));
+  MGP_FORWARD(mgp_catalog_head(s, c, &head, err));
+  out->generation = head.generation;
+  MGP_FORWARD(read_kind_names(s, c, out, err));
+  MGP_FORWARD(read_items(s, c, head.next_item, out, err));
+  return read_claims(s, c, out, err);
+}
+
+magpie_status mgp_account_read(mgp_store *s, mgp_alloc *a, mgp_account *out, magpie_error *err) {
+  *out = (mgp_account){.alloc = a};
+  mgp_connection *c = NULL;
+  magpie_status status = mgp_catalog_acquire(s, &c, err);
+  if (status == MAGPIE_OK) status = read_account(s, c, out, err);
+  mgp_catalog_release(s, c);
+  if (status == MAGPIE_OK) status = mgp_store_spaces(s, a, &out->spaces, &out->space_count, err);
+  if (status != MAGPIE_OK) mgp_account_fini(out);
+  return status;
+}
+
+void mgp_account_fini(mgp_account *account) {
+  mgp_alloc *a = account->alloc;
+  for (int i = 0; i <= KINDS_MAX; i++) mgp_free(a, account->kind_names[i]);
+  mgp_free(a, account->kinds);
+  mgp_free(a, account->claims);
+  mgp_free(a, account->spaces);
+  *account = (mgp_account){.alloc = a};
+}
+
+magpie_status mgp_check_is_named(mgp_store *s, int64_t number, bool *out, magpie_error *err) {
+  mgp_connection *c = NULL;
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  *out = false;
+  MGP_FORWARD(mgp_catalog_acquire(s, &c, err));
+  magpie_status status = mgp_catalog_statement(s, c, SQL_SEGMENTS, &statement, err);
+  if (status == MAGPIE_OK) status = mgp_catalog_step(s, c, statement, &row, err);
+  while (status == MAGPIE_OK && row && !*out) {
+    *out = sqlite3_column_int64(statement, 0) == number;
+    if (!*out) status = mgp_catalog_step(s, c, statement, &row, err);
+  }
+  mgp_catalog_release(s, c);
+  return status;
+}
+
+/* ---- the header ---------------------------------------------------------------------------------
+ */
+
+static uint32_t big_endian(const unsigned char *at) {
+  return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* What is wrong with the first 100 bytes, or NULL. Schema cookie (40) and SQLite's version (96) may
+ * be anything; application id, format, free list and the tree are checked elsewhere. */
+static const char *header_fault(const unsigned char *h, bool has_wal) {
+  static const unsigned char zeros[20];
+  const uint32_t page = (uint32_t)h[16] << 8 | h[17];
+  if (memcmp(h, "SQLite format 3", 16) != 0) return "the first bytes are not those of SQLite";
+  if (page != 1 && (page < 512 || (page & (page - 1)) != 0)) return "the page size is impossible";
+  if (h[18] != h[19] || h[18] < 1 || h[18] > 2) return "the journal mode is impossible";
+  if (h[20] != 0 || h[21] != 64 || h[22] != 32 || h[23] != 32)
+    return "the constants of the format are wrong";
+  if (big_endian(h + 24) != big_endian(h + 92)) return "the two change counters differ";
+  /* A new catalog lies in the WAL until the first checkpoint. */
+  const bool may_be_empty = has_wal && big_endian(h + 44) == 0;
+  if (big_endian(h + 44) != 4 && !may_be_empty) return "the schema format is wrong";
+  if (big_endian(h + 48) != 0 || big_endian(h + 52) != 0 || big_endian(h + 64) != 0)
+    return "the cache or vacuum settings are set";
+  if (big_endian(h + 56) != 1 && !may_be_empty) return "the text encoding is not UTF-8";
+  if (memcmp(h + 72, zeros, sizeof zeros) != 0) return "the reserved bytes are not 0";
+  return NULL;
+}
+
+static bool wal_has_pages(const mgp_store *s) {
+  char path[4096];
+  struct stat st;
+  const int size = snprintf(path, sizeof path, "%s-wal", s->catalog_path);
+  return size > 0 && (size_t)size < sizeof path && stat(path, &st) == 0 && st.st_size > 0;
+}
+
+/* A checkpoint may write the page at this moment: a fault counts when it is seen twice. */
+static magpie_status check_header(const checking *k) {
+  const char *fault = NULL;
+  for (int turn = 0; turn < 2; turn++) {
+    unsigned char head[SQLITE_HEADER_SIZE];
+    FILE *file = fopen(k->s->catalog_path, "rb");
+    const size_t got = file ? fread(head, 1, sizeof head, file) : 0;
+    if (file) fclose(file);
+    const bool has_wal = wal_has_pages(k->s);
+    fault = got < sizeof head ? "the file is shorter than its header" : header_fault(head, has_wal);
+    if (!fault) return MAGPIE_OK;
+  }
+  return tell(k, "header", fault);
+}
+
+/* ---- the tables -------------------------------------------------------------------------------
+ */
+
+/* Every row of the statement is a complaint; none, or the one text "ok", is fine. */
+static magpie_status tell_rows(const checking *k, const char *section, const char *sql,
+                               magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(k->c->db, sql, -1, &statement, NULL);
+  magpie_status status = MAGPIE_OK;
+  for (int told = 0; code == SQLITE_OK && status == MAGPIE_OK && told < ROWS_TOLD; told++) {
+    const int step = sqlite3_step(statement);
+    if (step != SQLITE_ROW) {
+      if (step != SQLITE_DONE) code = step;
+      break;
+    }
+    const char *text = (const char *)sqlite3_column_text(statement, 0);
+    if (text && strcmp(text, "ok") != 0) status = tell(k, section, text);
+  }
+  if (code != SQLITE_OK) {
+    magpie_error why = {0};
+    status = mgp_catalog_fail(k->s, k->c->db, sqlite3_extended_errcode(k->c->db),
+                              "checking the index", &why);
+    if (status == MAGPIE_CORRUPT) status = tell(k, section, why.message);
+    else if (err) *err = why;
+  }
+  sqlite3_finalize(statement);
+  return status;
+}
+
+static magpie_status check_tables(const checking *k, bool deep, magpie_error *err) {
+  static const struct {
+    const char *section, *sql;
+  } rules[] = {
+      {"head", "SELECT printf('item number %d is not below the next one, %d', max(number), "
+               "next_item) FROM item, head HAVING max(number) >= next_item OR min(number) < 1"},
+      {"head", "SELECT printf('source number %d is not below the next one, %d', max(number), "
+               "next_source) FROM source, head HAVING max(number) >= next_source"},
+      {"head", "SELECT printf('segment number %d is not below the next one, %d', max(number), "
+               "next_segment) FROM segment, head HAVING max(number) >= next_segment"},
+      {"segment", "SELECT printf('segment %d is of generation %d, the index of %d', s.number, "
+                  "s.generation, h.generation) FROM segment s, head h "
+                  "WHERE s.generation > h.generation OR s.count < 0 OR s.size < 0"},
+      {"segment", "SELECT printf('segment %d is of the space %s, which is not there', number, "
+                  "space) FROM segment WHERE space NOT IN (SELECT name FROM space)"},
+      {"space", "SELECT printf('the space %s has %d dimensions', name, dim) FROM space "
+                "WHERE dim < 0 OR dim > 1000000"},
+      {"kind", "SELECT printf('kind number %d', number) FROM kind "
+               "WHERE number < 1 OR number > 255"}};
+  static const struct {
+    const char *section, *sql;
+  } deep_rules[] = {
+      {"item", "SELECT printf('item %s names source %d, which is not there', id, source) FROM "
+               "item WHERE source NOT IN (SELECT number FROM source)"},
+      {"item", "SELECT printf('item %s names kind %d, which is not there', id, kind) FROM item "
+               "WHERE kind NOT IN (SELECT number FROM kind)"},
+      {"source", "SELECT printf('source %d has neither a path nor a record', number) FROM source "
+                 "WHERE path IS NULL AND record IS NULL OR length(hash) <> 16"}};
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    MGP_FORWARD(tell_rows(k, rules[i].section, rules[i].sql, err));
+  for (size_t i = 0; deep && i < sizeof deep_rules / sizeof *deep_rules; i++)
+    MGP_FORWARD(tell_rows(k, deep_rules[i].section, deep_rules[i].sql, err));
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_check_catalog(mgp_store *s, bool deep, mgp_damage_fn fn, void *context,
+                                magpie_error *err) {
+  checking k = {.s = s, .fn = fn, .context = context};
+  MGP_FORWARD(check_header(&k));
+  MGP_FORWARD(mgp_catalog_acquire(s, &k.c, err));
+  magpie_status status =
+      tell_rows(&k, "pages", deep ? "PRAGMA integrity_check(20)" : "PRAGMA quick_check(20)", err);
+  if (status == MAGPIE_OK) status = check_tables(&k, deep, err);
+  mgp_catalog_release(s, k.c);
+  return status;
+}
