@@ -47,6 +47,8 @@ typedef struct mgp_index_view {
   mgp_snapshot *snapshot;
   mgp_space_view spaces[MGP_ENGINE_SPACES];
   size_t space_count;
+  char **damages; /* of segments that are whole files, but whose structure cannot be used */
+  size_t damage_count, damage_capacity;
   atomic_int users;
 } mgp_index_view;
 
@@ -96,6 +98,8 @@ void mgp_engine_encoders_close(magpie *ix);
 
 magpie_status mgp_engine_view_get(magpie *ix, mgp_index_view **out, magpie_error *err);
 void mgp_engine_view_release(magpie *ix, mgp_index_view *view);
+/* Segments left out of this generation, for a warning; NULL past the last. */
+const char *mgp_engine_view_damage(const mgp_index_view *view, size_t index);
 const mgp_space_view *mgp_engine_view_space(const mgp_index_view *view, const char *name);
 
 /* ---- words (engine_words.c) -------------------------------------------------------------------

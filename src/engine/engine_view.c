@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A generation made searchable: the mapped segments of the store's snapshot as index views, by
- * space. Built once a generation and shared by searches; the last user frees it.
+ * space. Built once a generation and shared by searches; the last user frees it. A segment that
+ * cannot be read is left out, and a warning says so: the others still answer.
  */
 #include "engine/engine.h"
 
@@ -63,6 +64,46 @@ static magpie_status add_dense(magpie *ix, mgp_space_view *space, const mgp_segm
   return MAGPIE_OK;
 }
 
+const char *mgp_engine_view_damage(const mgp_index_view *view, size_t index) {
+  size_t files = 0;
+  for (const char *damage; (damage = mgp_snapshot_damage(view->snapshot, files)) != NULL; files++)
+    if (files == index) return damage;
+  return index - files < view->damage_count ? view->damages[index - files] : NULL;
+}
+
+/* As the store says it of a file that is damaged. */
+static magpie_status note_damage(magpie *ix, mgp_index_view *view, const mgp_segment_view *segment,
+                                 const magpie_error *why, magpie_error *err) {
+  mgp_buffer b;
+  mgp_buffer_init(&b, ix->alloc);
+  mgp_buffer_printf(&b,
+                    "%s%s%s; its %llu items are left out of the space %s: put back a copy of the "
+                    "file, or index their folders into a new index",
+                    strstr(why->message, segment->file) ? "" : segment->file,
+                    strstr(why->message, segment->file) ? "" : ": ", why->message,
+                    (unsigned long long)segment->count, segment->space);
+  char *text = mgp_buffer_take(&b);
+  if (!text || !MGP_GROW(ix->alloc, view->damages, view->damage_capacity, view->damage_count + 1)) {
+    mgp_free(ix->alloc, text);
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the segments of %s", segment->space);
+  }
+  view->damages[view->damage_count++] = text;
+  return MAGPIE_OK;
+}
+
+static magpie_status add_segment(magpie *ix, mgp_index_view *view, const mgp_segment_view *segment,
+                                 magpie_error *err) {
+  mgp_space_view *space = space_of(view, segment->space);
+  if (!space) return MAGPIE_OK;
+  magpie_error why = {0};
+  const magpie_status status = space->is_lexical ? add_lexical(ix, space, segment, &why)
+                                                 : add_dense(ix, space, segment, &why);
+  if (status == MAGPIE_OK) return MAGPIE_OK;
+  if (status != MAGPIE_NO_MEMORY) return note_damage(ix, view, segment, &why, err);
+  if (err) *err = why;
+  return status;
+}
+
 static void destroy_view(magpie *ix, mgp_index_view *view) {
   for (size_t i = 0; i < view->space_count; i++) {
     mgp_space_view *space = &view->spaces[i];
@@ -71,6 +112,8 @@ static void destroy_view(magpie *ix, mgp_index_view *view) {
     mgp_free(ix->alloc, space->lexical);
     mgp_free(ix->alloc, space->dense);
   }
+  for (size_t i = 0; i < view->damage_count; i++) mgp_free(ix->alloc, view->damages[i]);
+  mgp_free(ix->alloc, view->damages);
   mgp_snapshot_release(view->snapshot);
   mgp_free(ix->alloc, view);
 }
@@ -88,11 +131,7 @@ static magpie_status fill_view(magpie *ix, mgp_index_view *view, magpie_error *e
   }
   mgp_free(ix->alloc, declared);
   for (size_t i = 0; status == MAGPIE_OK && i < mgp_snapshot_segment_count(view->snapshot); i++) {
-    const mgp_segment_view *segment = mgp_snapshot_segment(view->snapshot, i);
-    mgp_space_view *space = space_of(view, segment->space);
-    if (!space) continue;
-    status = space->is_lexical ? add_lexical(ix, space, segment, err)
-                               : add_dense(ix, space, segment, err);
+    status = add_segment(ix, view, mgp_snapshot_segment(view->snapshot, i), err);
   }
   return status;
 }

@@ -70,12 +70,16 @@ magpie_status mgp_result_fill(mgp_search *s, const mgp_scored *fused, size_t cou
   MGP_RETURN_IF(!result->hits, err, MAGPIE_NO_MEMORY, "no memory for %zu hits", wanted);
   for (size_t i = 0; i < count && result->count < wanted; i++) {
     magpie_hit *hit = &result->hits[result->count];
-    const magpie_status status = fill_hit(s, &fused[i], hit, err);
+    magpie_error why = {0};
+    const magpie_status status = fill_hit(s, &fused[i], hit, &why);
     if (status == MAGPIE_NOT_FOUND) { /* removed by a writer since the snapshot */
       *hit = (magpie_hit){0};
       continue;
     }
-    MGP_FORWARD(status);
+    if (status != MAGPIE_OK) {
+      if (err) *err = why;
+      return status;
+    }
     hit->rank = ++result->count;
   }
   return keep_warnings(s, result, err);

@@ -108,11 +108,13 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
     mgp_item item = {0};
     mgp_source source = {0};
     mgp_arena_reset(scratch);
-    status = mgp_store_item_get(s->ix->store, fused[i].id, scratch, &item, &source, err);
+    magpie_error why = {0};
+    status = mgp_store_item_get(s->ix->store, fused[i].id, scratch, &item, &source, &why);
     if (status == MAGPIE_NOT_FOUND) { /* removed by a writer since the snapshot */
       status = MAGPIE_OK;
       continue;
     }
+    if (status != MAGPIE_OK && err) *err = why;
     bool seen = false;
     for (size_t j = 0; j < kept && !seen; j++) seen = sources[j] == item.source;
     if (status != MAGPIE_OK || seen) continue;
@@ -136,7 +138,7 @@ static magpie_status prepare(mgp_search *s, magpie_error *err) {
   MGP_FORWARD(check_query(s->query, err));
   MGP_FORWARD(mgp_engine_view_get(s->ix, &s->view, err));
   const char *damage = NULL;
-  for (size_t i = 0; (damage = mgp_snapshot_damage(s->view->snapshot, i)) != NULL; i++)
+  for (size_t i = 0; (damage = mgp_engine_view_damage(s->view, i)) != NULL; i++)
     mgp_search_warn(s, damage);
   MGP_FORWARD(read_kinds(s, err));
   s->depth = mgp_search_depth(s->query);
