@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One handle searched from four threads: alone, and while another handle adds and removes. To be
+ * run under the thread sanitizer, too.
+ */
+#include "engine_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define THREADS 4
+#define ROUNDS 12
+
+typedef struct searcher {
+  pthread_t thread;
+  magpie *ix;
+  const atomic_int *stop; /* NULL: 50 searches */
+  size_t searches, fewest, most;
+  bool went_back; /* a later answer was of an earlier generation */
+  magpie_error err;
+} searcher;
+
+static void *keep_searching(void *context) {
+  searcher *s = context;
+  uint64_t last = 0;
+  s->fewest = SIZE_MAX;
+  while (s->err.code == MAGPIE_OK && (s->stop ? !atomic_load(s->stop) : s->searches < 50)) {
+    magpie_result *result = NULL;
+    if (search_text(s->ix, "boats", &result, &s->err) != MAGPIE_OK) break;
+    const size_t count = magpie_result_count(result);
+    if (count < s->fewest) s->fewest = count;
+    if (count > s->most) s->most = count;
+    if (magpie_result_generation(result) < last) s->went_back = true;
+    last = magpie_result_generation(result);
+    magpie_result_destroy(result);
+    s->searches++;
+  }
+  return NULL;
+}
+
+static void start(searcher *searchers, magpie *ix, const atomic_int *stop) {
+  for (size_t i = 0; i < THREADS; i++) {
+    searchers[i] = (searcher){.ix = ix, .stop = stop};
+    assert_int_equal(pthread_create(&searchers[i].thread, NULL, keep_searching, &searchers[i]), 0);
+  }
+}
+
+static void join(searcher *searchers) {
+  for (size_t i = 0; i < THREADS; i++) {
+    assert_int_equal(pthread_join(searchers[i].thread, NULL), 0);
+    if (searchers[i].err.code) fail_msg("thread %zu: %s", i, searchers[i].err.message);
+    assert_false(searchers[i].went_back);
+    assert_true(searchers[i].searches > 0);
+  }
+}
+
+static void search_when_four_threads_ask_then_all_get_the_same(void **state) {
+  fixture *f = *state;
+  magpie *ix = NULL;
+  searcher searchers[THREADS];
+  write_birds(f);
+  assert_ok(open_index(f, false, 0, &ix, err));
+  assert_ok(add_folder(f, ix, "files", NULL, err));
+  start(searchers, ix, NULL);
+  join(searchers);
+  for (size_t i = 0; i < THREADS; i++) {
+    assert_int_equal(searchers[i].fewest, 2);
+    assert_int_equal(searchers[i].most, 2);
+  }
+  magpie_close(&ix);
+}
+
+/* Each round adds a file and renames one; the last removes them all again. */
+static void write_rounds(fixture *f, magpie *writer) {
+  char name[64], other[64];
+  for (int i = 0; i < ROUNDS; i++) {
+    snprintf(name, sizeof name, "files/boats%d.txt", i);
+    snprintf(other, sizeof other, "files/ships%d.txt", i - 1);
+    write_text(f, name, "More boats.");
+    if (i > 0) {
+      char before[64];
+      snprintf(before, sizeof before, "files/boats%d.txt", i - 1);
+      assert_int_equal(rename(path_in(f, before), path_in(f, other)), 0);
+    }
+    assert_ok(add_folder(f, writer, "files", NULL, err));
+  }
+  assert_ok(magpie_remove(writer, path_in(f, "files"), NULL, err));
+}
+
+static void search_when_another_handle_writes_then_answers_go_on(void **state) {
+  fixture *f = *state;
+  magpie *reader = NULL, *writer = NULL;
+  searcher searchers[THREADS];
+  atomic_int stop = 0;
+  write_birds(f);
+  assert_ok(open_index(f, false, 0, &writer, err));
+  assert_ok(add_folder(f, writer, "files", NULL, err));
+  assert_ok(open_index(f, true, 0, &reader, err));
+  start(searchers, reader, &stop);
+  write_rounds(f, writer);
+  atomic_store(&stop, 1);
+  join(searchers);
+  size_t most = 0;
+  for (size_t i = 0; i < THREADS; i++) {
+    if (searchers[i].most > most) most = searchers[i].most;
+  }
+  assert_true(most > 2 && most <= 2 + ROUNDS);
+  assert_int_equal(count_hits(reader, "boats"), 0);
+  magpie_close(&writer);
+  magpie_close(&reader);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      store_test(search_when_four_threads_ask_then_all_get_the_same),
+      store_test(search_when_another_handle_writes_then_answers_go_on)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
