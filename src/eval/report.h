@@ -210,7 +210,7 @@ void mgp_axis_label(const mgp_axis *a, double tick, char out[32]);
 
 #define MGP_SVG_WIDTH 620.0
 #define MGP_SVG_COLUMN 7.6 /* pixels that a column of text takes, in a wide font */
-#define MGP_SVG_NAME_COLUMNS 22
+#define MGP_SVG_NAME_COLUMNS 20
 
 /* <figure><figcaption>caption</figcaption><svg …>; `about` tells a screen reader what is drawn. */
 void mgp_svg_open(mgp_buffer *b, const char *caption, const char *about, double height);

@@ -33,7 +33,7 @@ static double name_width(const mgp_mgeval *m) {
     if (columns > most) most = columns;
   }
   if (most > MGP_SVG_NAME_COLUMNS) most = MGP_SVG_NAME_COLUMNS;
-  return MGP_SVG_COLUMN * (double)most;
+  return MGP_SVG_COLUMN * (double)(most + 2); /* names of wide letters, too */
 }
 
 /* ---- means with intervals ---------------------------------------------------------------- */

@@ -75,11 +75,12 @@ static void add_score(mgp_buffer *b, const mgp_mgeval *m, size_t system, size_t 
 }
 
 static void add_time(mgp_buffer *b, bool is_known, double value) {
-  if (!is_known || isnan(value)) mgp_buffer_add_text(b, "<td>–</td>");
-  else
-    mgp_buffer_printf(
-        b, value < 10 ? "<td data-v=\"%.10g\">%.2f</td>" : "<td data-v=\"%.10g\">%.0f</td>", value,
-        value);
+  if (!is_known || isnan(value)) {
+    mgp_buffer_add_text(b, "<td>–</td>");
+    return;
+  }
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  mgp_buffer_printf(b, "<td data-v=\"%.10g\">%.*f</td>", value, decimals, value);
 }
 
 void mgp_report_systems(mgp_buffer *b, const mgp_mgeval *m) {
