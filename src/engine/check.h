@@ -7,7 +7,7 @@
 #define MGP_ENGINE_CHECK_H
 
 #include "base/base.h"
-#include "store/check.h"
+#include "store/check_store.h"
 
 typedef struct mgp_finding {
   const char *file, *section, *what; /* in the arena */

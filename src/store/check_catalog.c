@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "store/catalog.h"
-#include "store/check.h"
+#include "store/check_store.h"
 
 #define SQLITE_HEADER_SIZE 100
 #define ROWS_TOLD 20 /* of SQLite's own list */

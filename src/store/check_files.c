@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "store/catalog.h"
-#include "store/check.h"
+#include "store/check_store.h"
 
 #define LOCK_TEXT_MAX 1024
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "store/catalog.h"
-#include "store/check.h"
+#include "store/check_store.h"
 
 static void note(mgp_checked *c, const magpie_error *why) {
   if (!c->is_damaged) c->why = *why;

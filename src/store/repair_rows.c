@@ -4,7 +4,7 @@
  * rebuilt is named by the same commit that takes the damaged files' names away.
  */
 #include "store/catalog.h"
-#include "store/check.h"
+#include "store/check_store.h"
 
 static magpie_status run_on(mgp_store *s, const char *sql, int64_t number, const char *what,
                             magpie_error *err) {

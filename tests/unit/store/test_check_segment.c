@@ -2,7 +2,7 @@
  *
  * Checking segments, thumbnails and leftovers, and getting sections out of a damaged file.
  */
-#include "store/check.h"
+#include "store/check_store.h"
 #include "store/merge_store.h"
 #include "store_fixture.h"
 

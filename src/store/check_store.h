@@ -4,8 +4,8 @@
  * two differ. Nothing here changes anything, but for the last part, which repair uses. What is
  * found goes to a callback; a status other than 0 means that the check itself could not be done.
  */
-#ifndef MGP_STORE_CHECK_H
-#define MGP_STORE_CHECK_H
+#ifndef MGP_STORE_CHECK_STORE_H
+#define MGP_STORE_CHECK_STORE_H
 
 #include "store/segment.h"
 
