@@ -51,6 +51,7 @@ int cli_check(int argc, char **argv);
 int cli_repair(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_version(int argc, char **argv);
+int cli_eval(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
 /* ---- arguments (arguments.c) -------------------------------------------------------------------

@@ -49,6 +49,38 @@ static const cli_option search_options[] = {
     {0, "run", "FILE", "where the batch goes, as a TREC run; - is standard output"},
     {0, NULL, NULL, NULL}};
 
+static const cli_option eval_options_table[] = {
+    {0, "data", "PATH", "a benchmark's folder or file (docs/howto/benchmarks.md)"},
+    {0, "format", "NAME", "its layout: magpie, beir, tevatron, mmeb, mbeir, mixbench"},
+    {0, "split", "NAME", "its split; default: test, else dev, else the only one"},
+    {0, "queries", "FILE", "your own questions: lines {\"id\",\"parts\",\"positives\"}"},
+    {0, "qrels", "FILE", "judgements: TREC's columns or BEIR's"},
+    {0, "run", "FILE", "a run to judge, instead of an index; may be given several times"},
+    {0, "system", "SPEC", "lexical, dense, fused, or NAME=SETTING,…; may be given several times"},
+    {'m', "measures", "LIST", "such as nDCG@10,RR@10,R@100; the first one decides"},
+    {'k', "top", "N", "hits taken of each query; default 100"},
+    {0, "kind", "LIST", "only these kinds"},
+    {0, "explain", NULL, "say of every missed document where it was lost"},
+    {0, "sweep", "SETTING=VALUES", "try values: weights.text=0..1:0.1, k=10,100, depth=…, rrf_k=…"},
+    {0, "folds", "N", "of the sweep's cross-validation; default 5"},
+    {0, "train-split", "NAME", "the split that chooses the sweep's point"},
+    {0, "fuse", NULL, "add the reciprocal rank fusion of the runs"},
+    {0, "exact", "FILE", "an exact run: tell each run's recall against it"},
+    {0, "baseline", "NAME", "what the others are compared with; default: the first"},
+    {0, "alpha", "P", "significance level after Holm's correction; default 0.05"},
+    {0, "confidence", "C", "of the intervals; default 0.95"},
+    {0, "rounds", "N", "of randomisation and bootstrap; default 10000"},
+    {0, "seed", "N", "of both, and of the folds"},
+    {0, "level", "N", "gains from N are relevant; default 1"},
+    {0, "only-answered", NULL, "leave out queries that a run lacks; else they score 0"},
+    {0, "hits", "N", "hits kept a query in what is stored; default 10"},
+    {0, "html", "FILE", "write a page with tables and plots"},
+    {0, "out", "FILE", "store the evaluation (.mgeval)"},
+    {0, "trec", "PATH", "write each system's run into this folder (with --run: the fused run)"},
+    {0, "to", "FOLDER", "convert: where to write"},
+    {0, "as", "FORMAT", "convert: magpie (the default), beir or tevatron"},
+    {0, NULL, NULL, NULL}};
+
 static const cli_option failures_options[] = {{0, "retry", NULL, "read the files again now"},
                                               {0, NULL, NULL, NULL}};
 
@@ -88,6 +120,14 @@ const cli_command cli_commands[] = {
      "start at the folder of the file. An item cut out of record X has the id X#n. Bad lines are "
      "listed by `magpie failures` as FILE:LINE.",
      import_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
+    {"eval", "[diff A B|convert PATH|rows FILE|vectors A B|measures]",
+     "how good are the answers, and are we sure?",
+     "Asks the judged questions of a benchmark in several systems and compares them: means with "
+     "intervals, significance, latency. With --run it judges runs of any engine. diff compares two "
+     "stored evaluations and exits 1 when a measure fell significantly; convert writes a benchmark "
+     "in another layout; rows and vectors measure answers, scores and spaces of files; measures "
+     "lists what -m knows.",
+     eval_options_table, "magpie eval -x corpus.mgp --data scifact --html report.html", cli_eval},
     {"status", "", "what the index holds", "Counts by kind and space, size, packs, failures.",
      no_options, "magpie status", cli_status},
     {"failures", "", "files that could not be read, and why",

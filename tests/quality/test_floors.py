@@ -115,6 +115,23 @@ def test_scifact_fusion_beats_both(scifact, place):
     assert fused >= max(words, vectors)
 
 
+def test_scifact_eval_says_the_same_with_intervals_and_a_verdict(scifact, place):
+    magpie, queries, relevant = scifact
+    data = shared("scifact")
+    done = magpie.run("eval", "--data", data, "--split", "dev", "--json", timeout=600)
+    whole = json.loads(done.stdout)
+    options = {"lexical": ["-w", "text=0"], "dense": ["-w", "words=0"], "fused": []}
+    assert [s["name"] for s in whole["systems"]] == list(options)
+    for system in whole["systems"]:
+        own = ndcg(batch(magpie, place, queries, *options[system["name"]]), relevant)
+        score = system["scores"]["nDCG@10"]
+        assert score["mean"] == pytest.approx(own, abs=1e-9)
+        assert score["low"] < score["mean"] < score["high"]
+    fused = [c for c in whole["comparisons"] if (c["system"], c["measure"]) == ("fused", "nDCG@10")]
+    assert fused[0]["baseline"] == "lexical" and fused[0]["p"] < 0.1
+    assert whole["verdict"]
+
+
 def test_scifact_with_the_english_pack_reaches_its_figure(place):
     needs_pack("bge-small-en-v1.5")
     magpie, queries, relevant = scifact_index(
