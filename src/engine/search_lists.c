@@ -112,8 +112,8 @@ static void drop_weak_names(mgp_search *s, mgp_search_list *list, double mass) {
   list->count = kept;
 }
 
-static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *part,
-                               magpie_error *err) {
+static magpie_status recall_words(mgp_search *s, size_t index, const magpie_part *part,
+                                  magpie_error *err) {
   mgp_query_words *words = &s->words[s->words_count];
   MGP_FORWARD(mgp_engine_query_words(s->ix, s->arena, part->text, 1.0, words, err));
   s->words_count++;
@@ -135,6 +135,24 @@ static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *p
   keep_list(list, &top);
   drop_weak_names(s, list, mass);
   return MAGPIE_OK;
+}
+
+/* Postings are checked as they are read. What is damaged there costs the list, not the answer. */
+static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *part,
+                               magpie_error *err) {
+  const size_t lists = s->list_count;
+  magpie_error why = {0};
+  const magpie_status status = recall_words(s, index, part, &why);
+  if (status == MAGPIE_CORRUPT) {
+    s->list_count = lists;
+    mgp_search_warn(s, mgp_arena_printf(s->arena,
+                                        "%s; the space %s is left out of this answer: put back a "
+                                        "copy of the index, or index its folders into a new one",
+                                        why.message, MGP_WORDS_SPACE));
+    return MAGPIE_OK;
+  }
+  if (status != MAGPIE_OK && err) *err = why;
+  return status;
 }
 
 /* ---- encoders

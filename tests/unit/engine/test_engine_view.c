@@ -4,6 +4,8 @@
  */
 #include "engine_fixture.h"
 
+#include "index/index.h"
+
 /* Two segments of words: one of the birds, one of a later file. */
 static void make_two_segments(fixture *f) {
   magpie *ix = NULL;
@@ -106,11 +108,36 @@ static void search_when_vectors_have_another_size_then_the_others_answer(void **
   check_answer(f, 3, "segments/000000000003.seg", "space text");
 }
 
+/* The headers of this one are right: the damage shows when a term is looked up. */
+static void search_when_a_dictionary_block_is_wrong_then_words_are_left_out(void **state) {
+  fixture *f = *state;
+  const mgp_space words = {.name = "words", .metric = "bm25"};
+  mgp_lexical_builder *builder = NULL;
+  mgp_bytes parts[MGP_LEXICAL_SECTIONS];
+  make_two_segments(f);
+  assert_ok(mgp_lexical_builder_create(NULL, &builder, err));
+  assert_ok(mgp_lexical_builder_begin(builder, 1, err));
+  assert_ok(mgp_lexical_builder_term(builder, "boat", 4, err));
+  assert_ok(mgp_lexical_builder_finish(builder, parts, err));
+  char *dictionary = malloc(parts[2].size);
+  memcpy(dictionary, parts[2].data, parts[2].size);
+  memset(dictionary + 48, 0xff, parts[2].size - 48); /* header 32, one index entry 16 */
+  const mgp_section sections[] = {{MGP_SECTION_IDS, parts[0].data, parts[0].size},
+                                  {MGP_SECTION_LENGTHS, parts[1].data, parts[1].size},
+                                  {MGP_SECTION_DICTIONARY, dictionary, parts[2].size},
+                                  {MGP_SECTION_POSTINGS, parts[3].data, parts[3].size}};
+  add_segment(f, &words, sections, 4);
+  check_answer(f, 0, "lexical segment", "space words");
+  free(dictionary);
+  mgp_lexical_builder_destroy(builder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       store_test(search_when_bytes_of_a_segment_flip_then_the_others_answer),
       store_test(search_when_a_words_structure_is_wrong_then_the_others_answer),
       store_test(search_when_a_section_is_missing_then_the_others_answer),
+      store_test(search_when_a_dictionary_block_is_wrong_then_words_are_left_out),
       store_test(search_when_vectors_have_another_size_then_the_others_answer)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
