@@ -92,6 +92,9 @@ static const cli_option check_options[] = {
     {0, "deep", NULL, "read every byte: checksums, postings, vectors, thumbnails"},
     {0, NULL, NULL, NULL}};
 
+static const cli_option merge_options[] = {
+    {0, "all", NULL, "one segment a space, without anything deleted in it"}, {0, NULL, NULL, NULL}};
+
 static const cli_option version_options[] = {
     {0, "features", NULL, "list formats, libraries and processor tiers"}, {0, NULL, NULL, NULL}};
 
@@ -150,6 +153,11 @@ const cli_command cli_commands[] = {
      "pictures, sounds and thumbnails again, and removes files that nobody names. What cannot be "
      "made again (imported vectors, files that are gone) is listed; then the exit code is 1.",
      no_options, "magpie repair", cli_repair},
+    {"merge", "", "fewer, larger files, without what was deleted",
+     "Indexing merges what is due by itself; `merge` does the same for an index that only lost "
+     "items, and --all frees all that `magpie status` calls dead. Searches and other writers go on "
+     "meanwhile. Stopped (Ctrl-C) or killed, the index is as before.",
+     merge_options, "magpie merge --all", cli_merge},
     {"models", "list|show|verify|add|pull|prepare|remove [NAME]", "the model packs",
      "list: packs installed and offered. show NAME: its pack.json. verify [NAME]: sizes and "
      "checksums. "

@@ -47,6 +47,14 @@ static void print_status(const json_t *s) {
     printf("  %-16s %9s\n", kind, cli_count_text(a, (uint64_t)json_integer_value(count)));
   }
   print_spaces(json_object_get(s, "spaces"));
+  const json_t *dead = json_object_get(s, "dead");
+  const json_int_t rows = json_integer_value(json_object_get(dead, "rows"));
+  printf("%zu segments", json_array_size(json_object_get(s, "segments")));
+  if (rows)
+    printf(", %s dead rows in them, %s: `magpie merge --all` frees them",
+           cli_count_text(a, (uint64_t)rows),
+           cli_bytes_text(b, (double)json_integer_value(json_object_get(dead, "bytes"))));
+  putchar('\n');
   const json_int_t failures = json_integer_value(json_object_get(s, "failures"));
   if (failures)
     printf("%s%lld failed%s: `magpie failures` says why\n", cli_style(stdout, "red"),

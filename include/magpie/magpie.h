@@ -193,6 +193,34 @@ MAGPIE_API magpie_status magpie_import(magpie *ix, const char *file,
 MAGPIE_API magpie_status magpie_remove(magpie *ix, const char *path_or_id, magpie_report *report,
                                        magpie_error *err);
 
+/* ---- merge ------------------------------------------------------------------------------- */
+
+typedef struct magpie_merge_options {
+  size_t size;
+  bool all;                 /* one segment a space without dead rows; else what is due */
+  magpie_progress progress; /* files are merges */
+  void *progress_context;
+  const volatile int *cancel; /* becomes non-zero: drop the merge under way, CANCELLED */
+} magpie_merge_options;
+
+MAGPIE_API void magpie_merge_options_defaults(magpie_merge_options *options);
+
+typedef struct magpie_merge_report {
+  uint64_t merges;
+  uint64_t segments_before, segments_after;
+  uint64_t bytes_before, bytes_after; /* of segment files */
+  uint64_t bytes_written;
+  uint64_t rows_dropped; /* of items that are no more */
+  uint64_t generation;   /* of the last merge; 0: nothing was due */
+} magpie_merge_report;
+
+/* Puts segments together and frees the space of what was deleted. Answers do not change, save that
+ * words of deleted items no longer count in BM25. Adding does what is due by itself. Others search
+ * and commit meanwhile: the lock is held only to put a finished segment in its place. A kill or a
+ * cancel leaves the old files or the new ones. */
+MAGPIE_API magpie_status magpie_merge(magpie *ix, const magpie_merge_options *options,
+                                      magpie_merge_report *report, magpie_error *err);
+
 /* ---- search ------------------------------------------------------------------------------ */
 
 /* One element of a query. Exactly one of text, image, audio, item and vector is set. */

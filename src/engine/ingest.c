@@ -11,6 +11,7 @@
  * later commit, so that a kill in between makes the next run read it again.
  */
 #include "engine/ingest_batch.h"
+#include "engine/merge_segments.h"
 
 #include <stdlib.h>
 
@@ -188,6 +189,7 @@ magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err) {
   if (in->status == MAGPIE_OK && mgp_ingest_cancelled(in))
     in->status = mgp_fail(&in->error, MAGPIE_CANCELLED,
                           "stopped on request; run the same command again to go on");
+  else if (in->status == MAGPIE_OK) mgp_ingest_merge(in, mgp_engine_merge_due);
   mgp_ingest_tell(in, MAGPIE_EVENT_DONE, NULL, NULL);
   pthread_mutex_unlock(&in->mutex);
   const magpie_status status = in->status;

@@ -65,6 +65,7 @@ struct mgp_ingest {
   char languages[256]; /* "de,en": what was stemmed in this index */
   bool languages_changed;
   double last_commit;
+  bool merge_failed;
   magpie_status status; /* the first error that ends the ingest */
   magpie_error error;
   magpie_event event;
@@ -79,6 +80,9 @@ size_t mgp_ingest_space_index(mgp_ingest *in, const char *name, const char *pack
                               const char *metric, size_t dim);
 /* Encodes, writes and commits the queue. Under the mutex. Sets in->status on a fatal error. */
 void mgp_ingest_flush(mgp_ingest *in);
+/* Runs a merge of merge_segments.h; under the mutex. */
+void mgp_ingest_merge(mgp_ingest *in, magpie_status (*merge)(magpie *ix, const volatile int *cancel,
+                                                             magpie_error *err));
 /* Forgets the queue without writing it. Under the mutex. */
 void mgp_ingest_drop(mgp_ingest *in);
 /* Is it time to commit? Under the mutex. */

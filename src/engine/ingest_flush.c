@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/ingest_batch.h"
+#include "engine/merge_segments.h"
 
 /* ---- what is queued ----------------------------------------------------------------------------
  */
@@ -362,6 +363,17 @@ static void undo_batch(mgp_ingest *in) {
   for (size_t i = 0; i < in->space_count; i++) in->spaces[i].is_declared = false;
 }
 
+/* What was committed is safe whatever happens here, so a failure is a warning and ends merging. */
+void mgp_ingest_merge(mgp_ingest *in, magpie_status (*merge)(magpie *ix, const volatile int *cancel,
+                                                             magpie_error *err)) {
+  magpie_error err = {0};
+  if (in->merge_failed) return;
+  const magpie_status status = merge(in->ix, in->options.cancel, &err);
+  if (status == MAGPIE_OK || status == MAGPIE_CANCELLED) return;
+  in->merge_failed = true;
+  mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, err.message);
+}
+
 void mgp_ingest_flush(mgp_ingest *in) {
   magpie_error err = {0};
   drop_failed_items(in);
@@ -379,4 +391,5 @@ void mgp_ingest_flush(mgp_ingest *in) {
   mgp_ingest_drop(in);
   in->last_commit = mgp_clock_seconds();
   if (status == MAGPIE_OK) mgp_ingest_tell(in, MAGPIE_EVENT_COMMIT, NULL, NULL);
+  if (status == MAGPIE_OK) mgp_ingest_merge(in, mgp_engine_merge_small);
 }

@@ -2,6 +2,7 @@
  *
  * Looking at an index: describe, failures, get, preview.
  */
+#include "engine/merge_segments.h"
 #include "engine/search.h"
 
 static magpie_status give_json(json_t *value, char **json, magpie_error *err) {
@@ -15,6 +16,11 @@ magpie_status magpie_describe(magpie *ix, char **json, magpie_error *err) {
   MGP_RETURN_IF(!ix || !json, err, MAGPIE_INVALID, "magpie_describe: an argument is NULL");
   json_t *object = NULL;
   MGP_FORWARD(mgp_store_describe(ix->store, &object, err));
+  const magpie_status status = mgp_engine_describe_dead(ix, object, err);
+  if (status != MAGPIE_OK) {
+    json_decref(object);
+    return status;
+  }
   char *shown = mgp_path_escape(ix->alloc, mgp_store_path(ix->store));
   json_object_set_new(object, "path", json_string(shown ? shown : ""));
   mgp_free(ix->alloc, shown);

@@ -68,4 +68,8 @@ void mgp_segment_stream_destroy(mgp_segment_stream *stream);
 magpie_status mgp_store_segments_replace(mgp_store *s, mgp_segment_stream *stream,
                                          const int64_t *inputs, size_t count, magpie_error *err);
 
+/* Writes the catalog anew without the room of deleted rows: always, or when a 16th of its pages is
+ * free. Needs the lock, and room for a second catalog meanwhile. (compact.c) */
+magpie_status mgp_store_compact(mgp_store *s, bool always, magpie_error *err);
+
 #endif
