@@ -87,12 +87,13 @@ static inline json_t *parsed(const char *text) {
 
 /* The text with `from` (which must be there) replaced once by `to`; free() it. */
 static inline char *replaced(const char *text, const char *from, const char *to) {
-  const char *at = strstr(text, from);
-  if (!at) fail_msg("\"%s\" is not there", from);
-  const size_t before = (size_t)(at - text), size = strlen(text) + strlen(to) + 1;
+  const char *found = strstr(text, from);
+  if (!found) fail_msg("\"%s\" is not there", from);
+  const size_t before = found ? (size_t)(found - text) : 0;
+  const size_t size = strlen(text) + strlen(to) + 1;
   char *out = malloc(size);
   assert_non_null(out);
-  snprintf(out, size, "%.*s%s%s", (int)before, text, to, at + strlen(from));
+  snprintf(out, size, "%.*s%s%s", (int)before, text, to, text + before + strlen(from));
   return out;
 }
 
