@@ -315,7 +315,7 @@ MAGPIE_API magpie_status magpie_evaluation_create(const magpie_qrels *qrels,
                                                   const magpie_evaluation_options *options,
                                                   magpie_evaluation **out, magpie_error *err);
 /* What a person should read for a query or a document; modality as in magpie_benchmark_query, a
- * document's is its kind. Optional, once each. */
+ * document's is its kind. Optional, once each; a query that nobody judged is passed over. */
 MAGPIE_API magpie_status magpie_evaluation_describe_query(magpie_evaluation *evaluation,
                                                           const char *query, const char *text,
                                                           const char *modality, magpie_error *err);

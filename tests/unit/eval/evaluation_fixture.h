@@ -87,9 +87,9 @@ static inline json_t *parsed(const char *text) {
 
 /* The text with `from` (which must be there) replaced once by `to`; free() it. */
 static inline char *replaced(const char *text, const char *from, const char *to) {
-  const char *found = strstr(text, from);
-  if (!found) fail_msg("\"%s\" is not there", from);
-  const size_t before = found ? (size_t)(found - text) : 0;
+  size_t before = 0;
+  while (text[before] && strncmp(text + before, from, strlen(from)) != 0) before++;
+  if (!text[before]) fail_msg("\"%s\" is not there", from);
   const size_t size = strlen(text) + strlen(to) + 1;
   char *out = malloc(size);
   assert_non_null(out);
