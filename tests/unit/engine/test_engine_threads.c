@@ -110,8 +110,44 @@ static void search_when_another_handle_writes_then_answers_go_on(void **state) {
   magpie_close(&reader);
 }
 
+/* So many items that other threads commit between a file's items and its end. */
+static void add_when_many_files_are_renamed_then_all_items_stay(void **state) {
+  fixture *f = *state;
+  magpie *ix = NULL;
+  magpie_report report = {0}, moved = {0};
+  char name[64], other[64], text[32 * 1024];
+  assert_ok(mgp_directory_make(path_in(f, "files"), err));
+  for (int i = 0; i < 120; i++) {
+    size_t size = (size_t)snprintf(text, sizeof text, "# File %d\n", i);
+    for (int j = 0; j < 45; j++)
+      size +=
+          (size_t)snprintf(text + size, sizeof text - size, "\n## Part %d\n\nBoats %d.\n", j, i);
+    snprintf(name, sizeof name, "files/before%d.md", i);
+    write_text(f, name, text);
+  }
+  assert_ok(open_index(f, false, 0, &ix, err));
+  assert_ok(add_folder(f, ix, "files", &report, err));
+  assert_true(report.items_added > 4096);
+  for (int i = 0; i < 120; i++) {
+    snprintf(name, sizeof name, "files/before%d.md", i);
+    snprintf(other, sizeof other, "files/after%d.md", i);
+    assert_int_equal(rename(path_in(f, name), path_in(f, other)), 0);
+  }
+  assert_ok(add_folder(f, ix, "files", &moved, err));
+  assert_int_equal(moved.files_moved, 120);
+  assert_int_equal(moved.files_added + moved.files_removed + moved.items_added, 0);
+  assert_true(moved.generation > report.generation + 1); /* it took two commits or more */
+  char *json = NULL, expected[64];
+  assert_ok(magpie_describe(ix, &json, err));
+  snprintf(expected, sizeof expected, "{\"passage\":%llu}", (unsigned long long)report.items_added);
+  assert_non_null(strstr(json, expected));
+  magpie_free(json);
+  magpie_close(&ix);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      store_test(add_when_many_files_are_renamed_then_all_items_stay),
       store_test(search_when_four_threads_ask_then_all_get_the_same),
       store_test(search_when_another_handle_writes_then_answers_go_on)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,39 @@ static void source_remove_when_it_has_items_then_they_go(void **state) {
   mgp_arena_destroy(arena);
 }
 
+static void source_clear_when_it_has_items_then_the_row_stays(void **state) {
+  fixture *f = *state;
+  mgp_store *s = open_writer(f);
+  assert_ok(mgp_store_begin(s, err));
+  const int64_t a = add_source(s, "/a"), b = add_source(s, "/b");
+  const uint64_t one = add_item(s, a, "a1", "passage");
+  const uint64_t other = add_item(s, b, "b1", "passage");
+  const uint64_t two = add_item(s, a, "a2", "image");
+  assert_ok(mgp_store_commit(s, NULL, err));
+  uint64_t *items = NULL;
+  size_t count = 0;
+  assert_ok(mgp_store_source_items(s, a, NULL, &items, &count, err));
+  assert_int_equal(count, 2);
+  assert_int_equal(items[0], one);
+  assert_int_equal(items[1], two);
+  mgp_free(NULL, items);
+  assert_ok(mgp_store_begin(s, err));
+  assert_ok(mgp_store_source_clear(s, a, err));
+  const uint64_t again = add_item(s, a, "a1", "passage"); /* the id is free again */
+  assert_true(again > two);
+  assert_ok(mgp_store_commit(s, NULL, err));
+  assert_ok(mgp_store_source_items(s, a, NULL, &items, &count, err));
+  assert_int_equal(count, 1);
+  assert_int_equal(items[0], again);
+  mgp_free(NULL, items);
+  assert_ok(mgp_store_source_items(s, b, NULL, &items, &count, err));
+  assert_int_equal(items[0], other);
+  mgp_free(NULL, items);
+  assert_ok(mgp_store_source_items(s, 99, NULL, &items, &count, err));
+  assert_int_equal(count, 0);
+  assert_null(items);
+}
+
 typedef struct names {
   char text[512];
   size_t limit, count;
@@ -179,6 +212,7 @@ int main(void) {
       store_test(source_add_when_name_is_taken_then_is_invalid_and_named),
       store_test(source_update_when_file_moved_then_items_stay),
       store_test(source_remove_when_it_has_items_then_they_go),
+      store_test(source_clear_when_it_has_items_then_the_row_stays),
       store_test(sources_below_when_names_share_a_prefix_then_only_the_folder_counts),
       store_test(sources_by_hash_when_content_is_shared_then_gives_each)};
   return cmocka_run_group_tests(tests, NULL, NULL);
