@@ -40,6 +40,8 @@ static const cli_option search_options[] = {
     {'w', "weights", "LIST",
      "weights: t=0.4,i=0.6 for parts (t i a like), words=0,text=1 for spaces"},
     {'k', "top", "N", "number of hits; default 10"},
+    {0, "rrf-k", "X",
+     "constant of reciprocal rank fusion; default 60; smaller trusts first ranks more"},
     {0, "kind", "LIST", "only these kinds: passage,page,row,image,sound,…"},
     {0, "records", NULL, "one hit a file or record: its best item"},
     {0, "html", "FILE", "write a self-contained page with pictures and sounds"},

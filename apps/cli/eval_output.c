@@ -168,20 +168,24 @@ int eval_show(const cli_common *common, const eval_options *o, const char *json)
   return code;
 }
 
+static void print_texts(const json_t *list) {
+  size_t i;
+  const json_t *text;
+  json_array_foreach(list, i, text) {
+    print_clean(json_string_value(text) ? json_string_value(text) : "");
+    putchar('\n');
+  }
+}
+
 void eval_show_diff(const char *json) {
   json_t *diff = json_loads(json, 0, NULL);
   size_t i;
   const json_t *row;
   json_array_foreach(json_object_get(diff, "comparisons"), i, row) {
-    const double difference = json_number_value(json_object_get(row, "difference"));
-    printf("%-16s %-12s %+.4f [%+.4f, %+.4f] p %.4f (Holm %.4f)  ", text_of(row, "system"),
-           text_of(row, "measure"), difference, json_number_value(json_object_get(row, "low")),
-           json_number_value(json_object_get(row, "high")),
-           json_number_value(json_object_get(row, "p")),
-           json_number_value(json_object_get(row, "p_holm")));
     print_clean(text_of(row, "verdict"));
     putchar('\n');
   }
+  print_texts(json_object_get(diff, "notes"));
   json_decref(diff);
 }
 

@@ -21,6 +21,7 @@ typedef struct search_options {
   const char *html, *queries, *run, *kinds;
   bool html_add, by_record;
   size_t k;
+  double rrf_k;
   char *plain; /* words after the options, joined */
 } search_options;
 
@@ -72,6 +73,12 @@ static int take_option(const cli_arguments *a, search_options *s, const char *na
       return cli_usage(a, "-k %s: expected 1 to 10000", value);
     s->k = (size_t)number;
   }
+  if (strcmp(name, "rrf-k") == 0) {
+    char *end = NULL;
+    s->rrf_k = strtod(value, &end);
+    if (end == value || *end || !(s->rrf_k > 0 && s->rrf_k <= 1e6))
+      return cli_usage(a, "--rrf-k %s: expected a number above 0", value);
+  }
   if (strcmp(name, "kind") == 0) s->kinds = value;
   if (strcmp(name, "records") == 0) s->by_record = true;
   if (strcmp(name, "html") == 0 || strcmp(name, "html-add") == 0) {
@@ -118,6 +125,7 @@ static magpie_query query_of(const search_options *s) {
   query.space_weights = s->space_weights;
   query.space_weight_count = s->space_count;
   query.by_record = s->by_record;
+  query.rrf_k = s->rrf_k;
   return query;
 }
 

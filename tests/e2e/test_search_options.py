@@ -30,6 +30,7 @@ def magpie(tmp_path_factory):
         (["bus", "-w", "i=2"], "no picture part"),
         (["bus", "-w", "like=0.5"], "no item part"),
         (["bus", "-w", "wrods=0"], "words"),
+        (["bus", "--rrf-k", "0"], "above 0"),
     ],
 )
 def test_a_name_that_is_not_there_is_a_usage_error(magpie, args, words):
@@ -42,6 +43,7 @@ def test_a_name_that_is_not_there_is_a_usage_error(magpie, args, words):
         (["boat", "--kind", "note"], ["b#1"]),
         (["bus boat", "--kind", "note,passage"], ["a#1", "b#1"]),
         (["bus", "-w", "t=0.5,words=2"], ["a#1"]),
+        (["bus", "--rrf-k", "9"], ["a#1"]),
     ],
 )
 def test_names_that_are_there_are_taken(magpie, args, ids):
@@ -52,3 +54,8 @@ def test_names_that_are_there_are_taken(magpie, args, ids):
 def test_a_kind_of_magpies_own_may_be_absent(magpie):
     done = magpie.run("search", "bus", "--kind", "image", code=1)
     assert "no item is of the kind" in done.stderr.decode()
+
+
+def test_the_constant_of_rank_fusion_is_used(magpie):
+    hit = json.loads(magpie.run("search", "bus", "--rrf-k", "9", "--json").stdout)["hits"][0]
+    assert hit["score"] == pytest.approx(1 / 10)
