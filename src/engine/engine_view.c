@@ -77,8 +77,8 @@ static magpie_status note_damage(magpie *ix, mgp_index_view *view, const mgp_seg
   mgp_buffer b;
   mgp_buffer_init(&b, ix->alloc);
   mgp_buffer_printf(&b,
-                    "%s%s%s; its %llu items are left out of the space %s: put back a copy of the "
-                    "file, or index their folders into a new index",
+                    "%s%s%s; its %llu items are left out of the space %s; `magpie repair` "
+                    "rebuilds them",
                     strstr(why->message, segment->file) ? "" : segment->file,
                     strstr(why->message, segment->file) ? "" : ": ", why->message,
                     (unsigned long long)segment->count, segment->space);

@@ -146,8 +146,8 @@ static magpie_status ask_words(mgp_search *s, size_t index, const magpie_part *p
   if (status == MAGPIE_CORRUPT) {
     s->list_count = lists;
     mgp_search_warn(s, mgp_arena_printf(s->arena,
-                                        "%s; the space %s is left out of this answer: put back a "
-                                        "copy of the index, or index its folders into a new one",
+                                        "%s; the space %s is left out of this answer; `magpie "
+                                        "repair` rebuilds it",
                                         why.message, MGP_WORDS_SPACE));
     return MAGPIE_OK;
   }

@@ -160,8 +160,8 @@ static magpie_status note_damage(mgp_segment *segment, const mgp_segment_row *ro
   mgp_buffer b;
   mgp_buffer_init(&b, segment->alloc);
   mgp_buffer_printf(&b,
-                    "%s; its %llu items are left out of the space %s: put back a copy of the file, "
-                    "or index their folders into a new index",
+                    "%s; its %llu items are left out of the space %s; `magpie repair` "
+                    "rebuilds them",
                     why->message, (unsigned long long)row->count, row->space);
   segment->damage = mgp_buffer_take(&b);
   MGP_RETURN_IF(!segment->damage, err, MAGPIE_NO_MEMORY, "no memory to open %s", segment->file);
