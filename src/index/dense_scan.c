@@ -10,9 +10,6 @@
 
 #define STRIDE_FLOATS ((size_t)16)
 #define BLOCK_ROWS ((size_t)1024)
-#define STREAMS ((size_t)4)
-/* Short rows are scored several at a time, so that calls stay cheap beside the work. */
-#define TURN_FLOATS ((size_t)256)
 /* Below this many rows waking the pool costs more than it saves. */
 #define POOL_MIN_ROWS ((size_t)8192)
 
@@ -34,28 +31,11 @@ static size_t blocks_of(const mgp_dense_view *view) {
   return view->count / BLOCK_ROWS + (view->count % BLOCK_ROWS != 0);
 }
 
-/* Scores `count` rows from STREAMS places of the block in turn: the prefetchers follow several
- * streams at once, and one alone leaves a quarter of the memory's speed unused (bench_dense_scan).
- */
-static void score_rows(const float *query, const mgp_dense_view *view, size_t first, size_t count,
-                       float *scores) {
-  const mgp_kernels *kernels = mgp_kernels_get();
-  const float *rows = view->rows + first * view->stride;
-  const size_t stride = view->stride;
-  const size_t turn = stride < TURN_FLOATS && stride > 0 ? TURN_FLOATS / stride : 1;
-  const size_t part = count / STREAMS / turn * turn;
-  for (size_t i = 0; i < part; i += turn)
-    for (size_t at = i; at < STREAMS * part; at += part)
-      kernels->dot_rows_f32(query, rows + at * stride, view->dim, stride, turn, scores + at);
-  const size_t done = STREAMS * part;
-  kernels->dot_rows_f32(query, rows + done * stride, view->dim, stride, count - done,
-                        scores + done);
-}
-
 static void scan_block(const scan *s, const mgp_dense_view *view, size_t first, mgp_topk *top) {
   float scores[BLOCK_ROWS];
   const size_t count = view->count - first < BLOCK_ROWS ? view->count - first : BLOCK_ROWS;
-  score_rows(s->query, view, first, count, scores);
+  mgp_kernels_get()->dot_rows_f32(s->query, view->rows + first * view->stride, view->dim,
+                                  view->stride, count, scores);
   float floor = mgp_topk_floor(top);
   for (size_t i = 0; i < count; i++) {
     /* A score at the floor may still enter by its lower id; NaN fails the comparison. */
