@@ -163,8 +163,11 @@ static void sort_failures(retrying *r, const json_t *list) {
   json_array_foreach(list, i, row) {
     const char *shown = json_string_value(json_object_get(row, "path"));
     char *path = NULL;
-    if (!shown || shown[0] != '/' || magpie_path_bytes(shown, &path, NULL) != MAGPIE_OK) r->gone++;
-    else if (cut_line_number(path)) take_import(r, path);
+    if (!shown || shown[0] != '/' || magpie_path_bytes(shown, &path, NULL) != MAGPIE_OK) {
+      r->gone++;
+      fprintf(stderr, "%s: came from standard input, which is gone: import it again\n",
+              shown ? shown : "?");
+    } else if (cut_line_number(path)) take_import(r, path);
     else r->files[r->file_count++] = path;
   }
 }
@@ -176,8 +179,6 @@ static int retry_failures(const cli_common *common, const json_t *list) {
                 .imports = calloc(count + 1, sizeof *r.imports)};
   int code = r.files && r.imports ? EXIT_OK : EXIT_NOTHING;
   if (code == EXIT_OK) sort_failures(&r, list);
-  if (r.gone > 0)
-    fprintf(stderr, "%zu lines came from standard input: import them again\n", r.gone);
   if (r.file_count > 0) {
     magpie_add_options options;
     cli_progress progress;
