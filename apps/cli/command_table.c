@@ -119,10 +119,10 @@ const cli_command cli_commands[] = {
      search_options, "magpie search \"red bus at night\" -i bus.jpg -w t=0.4,i=0.6 --kind image",
      cli_search},
     {"import", "FILE.jsonl", "import records {id, text | path | vector, title, kind, metadata}",
-     "One record a line; - reads standard input. A record of a known id replaces it; an id that "
-     "comes twice in one file is an error. Relative "
-     "paths "
-     "start at the folder of the file. An item cut out of record X has the id X#n. Bad lines are "
+     "One record a line; - reads standard input. A record of a known id replaces it; of records "
+     "with one id in a file the last one counts. Relative paths start at the folder of the file. "
+     "An "
+     "item cut out of record X has the id X#n. Bad lines are "
      "listed by `magpie failures` as FILE:LINE.",
      import_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
     {"eval", "[diff A B|convert PATH|rows FILE|vectors A B|measures]",

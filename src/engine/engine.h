@@ -165,6 +165,10 @@ magpie_status mgp_ingest_vector(mgp_ingest *in, mgp_ingest_source *source, const
 magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
                                      magpie_status status, const magpie_error *failure,
                                      magpie_error *err);
+/* Commits what is queued. */
+magpie_status mgp_ingest_commit(mgp_ingest *in, magpie_error *err);
+/* A later record has the id of a whole source: if that is still queued, it goes unwritten. */
+void mgp_ingest_supersede(mgp_ingest *in, uint64_t sequence);
 /* Frees a source that came to nothing. */
 void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source);
 /* Decodes a file into items of `source` and notes what was learned of the whole. (add_files.c) */

@@ -18,6 +18,8 @@
 #define RECORD_TOKENS 400
 #define PASSAGE_TOKENS 200
 #define VECTOR_MAX 65536
+/* So many lines without a record at the start mean that it is another kind of file. */
+#define START_LINES 20
 
 typedef struct line_reader {
   FILE *file;
@@ -28,6 +30,13 @@ typedef struct line_reader {
   size_t max_line;
 } line_reader;
 
+/* What became of an id in this file: its latest line, and whether a thread has it in hand. */
+typedef struct seen_id {
+  uint64_t hash; /* 0: empty */
+  uint64_t line;
+  bool is_busy;
+} seen_id;
+
 typedef struct importing {
   magpie *ix;
   mgp_ingest *in;
@@ -36,7 +45,8 @@ typedef struct importing {
   char *folder;      /* of the file: relative paths start here */
   line_reader reader;
   pthread_mutex_t mutex; /* reader, seen, status */
-  uint64_t *seen;        /* open-addressed set of id hashes */
+  pthread_cond_t id_free;
+  seen_id *seen; /* open-addressed by hash */
   size_t seen_count, seen_capacity;
   magpie_status status;
   magpie_error error;
@@ -82,40 +92,61 @@ static line_result next_line(line_reader *r, size_t *size) {
 /* ---- ids seen in this file
  * ------------------------------------------------------------------------ */
 
+static seen_id *seen_slot(seen_id *seen, size_t capacity, uint64_t hash) {
+  size_t at = hash & (capacity - 1);
+  while (seen[at].hash && seen[at].hash != hash) at = (at + 1) & (capacity - 1);
+  return &seen[at];
+}
+
 static bool grow_seen(importing *im) {
   const size_t capacity = im->seen_capacity ? im->seen_capacity * 2 : 1024;
-  uint64_t *fresh = mgp_calloc(im->ix->alloc, capacity, sizeof *fresh);
+  seen_id *fresh = mgp_calloc(im->ix->alloc, capacity, sizeof *fresh);
   if (!fresh) return false;
-  for (size_t i = 0; i < im->seen_capacity; i++) {
-    if (!im->seen[i]) continue;
-    size_t at = im->seen[i] & (capacity - 1);
-    while (fresh[at]) at = (at + 1) & (capacity - 1);
-    fresh[at] = im->seen[i];
-  }
+  for (size_t i = 0; i < im->seen_capacity; i++)
+    if (im->seen[i].hash) *seen_slot(fresh, capacity, im->seen[i].hash) = im->seen[i];
   mgp_free(im->ix->alloc, im->seen);
   im->seen = fresh;
   im->seen_capacity = capacity;
   return true;
 }
 
-/* False when the id came before in this file. */
-static magpie_status note_id(importing *im, const char *id, magpie_error *err) {
-  const uint64_t hash = mgp_hash64(id, strlen(id)) | 1;
+static uint64_t id_hash(const char *id) {
+  return mgp_hash64(id, strlen(id)) | 1;
+}
+
+/* Of the lines with one id the last one counts. Takes the id in hand for `line`; waits while an
+ * earlier line has it. *earlier is that line, or 0. *is_late: a later line was faster, so that this
+ * one has nothing to say. release_id lets the next one in. */
+static magpie_status take_id(importing *im, const char *id, uint64_t line, uint64_t *earlier,
+                             bool *is_late, magpie_error *err) {
+  const uint64_t hash = id_hash(id);
+  *earlier = 0;
+  *is_late = false;
   pthread_mutex_lock(&im->mutex);
-  magpie_status status = MAGPIE_OK;
   if (im->seen_count * 2 >= im->seen_capacity && !grow_seen(im)) {
-    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the ids of the records");
-  } else {
-    size_t at = hash & (im->seen_capacity - 1);
-    while (im->seen[at] && im->seen[at] != hash) at = (at + 1) & (im->seen_capacity - 1);
-    if (im->seen[at])
-      status =
-          mgp_fail(err, MAGPIE_FORMAT, "the id \"%s\" occurs twice; the first record is kept", id);
-    else im->seen_count++;
-    im->seen[at] = hash;
+    pthread_mutex_unlock(&im->mutex);
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the ids of the records");
+  }
+  seen_id *slot = seen_slot(im->seen, im->seen_capacity, hash);
+  while (slot->hash && slot->line < line && slot->is_busy) { /* the table may grow meanwhile */
+    pthread_cond_wait(&im->id_free, &im->mutex);
+    slot = seen_slot(im->seen, im->seen_capacity, hash);
+  }
+  *is_late = slot->hash && slot->line > line;
+  if (!*is_late) {
+    im->seen_count += slot->hash == 0;
+    *earlier = slot->line;
+    *slot = (seen_id){.hash = hash, .line = line, .is_busy = true};
   }
   pthread_mutex_unlock(&im->mutex);
-  return status;
+  return MAGPIE_OK;
+}
+
+static void release_id(importing *im, uint64_t hash) {
+  pthread_mutex_lock(&im->mutex);
+  seen_slot(im->seen, im->seen_capacity, hash)->is_busy = false;
+  pthread_cond_broadcast(&im->id_free);
+  pthread_mutex_unlock(&im->mutex);
 }
 
 /* ---- one record
@@ -302,18 +333,23 @@ static magpie_status compare_record(importing *im, const char *id, mgp_hash128 h
   return status;
 }
 
+/* *hash is that of the id taken in hand, or 0. *is_done: there is nothing to add. */
 static magpie_status process_line(importing *im, mgp_ingest_source *source, const char *line,
-                                  size_t size, bool *is_unchanged, magpie_error *err) {
+                                  size_t size, uint64_t *hash, bool *is_done, magpie_error *err) {
   json_t *object = NULL;
   record r = {0};
   source->row.hash = mgp_hash128_bytes(line, size);
   magpie_status status = mgp_json_parse(im->name, line, size, &object, err);
   if (status == MAGPIE_OK) status = read_record(object, &r, err);
-  if (status == MAGPIE_OK) status = note_id(im, r.id, err);
   int64_t replaces = 0;
-  if (status == MAGPIE_OK)
-    status = compare_record(im, r.id, source->row.hash, is_unchanged, &replaces, err);
-  if (status == MAGPIE_OK && !*is_unchanged) {
+  uint64_t earlier = 0;
+  if (status == MAGPIE_OK) status = take_id(im, r.id, source->sequence, &earlier, is_done, err);
+  if (status == MAGPIE_OK && !*is_done) {
+    *hash = id_hash(r.id);
+    if (earlier) mgp_ingest_supersede(im->in, earlier);
+    status = compare_record(im, r.id, source->row.hash, is_done, &replaces, err);
+  }
+  if (status == MAGPIE_OK && !*is_done) {
     source->replaces = replaces;
     status = add_record(im, source, &r, err);
   }
@@ -368,7 +404,8 @@ static bool import_line(void *context) {
   importing *im = context;
   mgp_ingest_source *source = mgp_ingest_source_create(im->in);
   size_t size = 0;
-  bool is_end = true, is_unchanged = false;
+  uint64_t hash = 0;
+  bool is_end = true, is_done = false;
   if (!source) {
     pthread_mutex_lock(&im->mutex);
     reader_failed(im, MAGPIE_NO_MEMORY, "no memory for a record");
@@ -380,39 +417,67 @@ static bool import_line(void *context) {
   magpie_status status = why.code;
   source->ledger_name = ledger_name(im, source->sequence);
   const bool is_skipped = is_end || (line && is_blank(line, size));
-  if (!is_skipped && line) status = process_line(im, source, line, size, &is_unchanged, &why);
+  if (!is_skipped && line) status = process_line(im, source, line, size, &hash, &is_done, &why);
   mgp_free(im->ix->alloc, line);
-  if (is_skipped || (is_unchanged && status == MAGPIE_OK)) {
-    if (is_unchanged) mgp_ingest_count_unchanged(im->in, source->bytes);
+  if (is_skipped || (is_done && status == MAGPIE_OK)) {
+    if (is_done) mgp_ingest_count_unchanged(im->in, source->bytes);
     mgp_ingest_source_discard(im->in, source);
-    return !is_end;
+  } else {
+    mgp_ingest_source_done(im->in, source, status, &why, NULL);
   }
-  mgp_ingest_source_done(im->in, source, status, &why, NULL);
-  return true;
+  if (hash) release_id(im, hash);
+  return !is_end;
 }
 
 /* ---- the call
  * ---------------------------------------------------------------------------------------------- */
 
-/* A file of another kind is refused at once, not line by line: its first bytes hold a NUL, or none
- * of the lines they show begins as an object does. */
+/* What a file of another kind would fill the ledger with is told once. */
+static magpie_status refuse(const importing *im, const char *what, magpie_error *err) {
+  return mgp_fail(err, MAGPIE_FORMAT,
+                  "%s is not JSON Lines%s; expected one object a line, such as "
+                  "{\"id\":\"a\",\"text\":\"…\"}",
+                  im->name, what);
+}
+
+/* *why: why it is none. */
+static bool is_record(importing *im, const char *line, size_t size, magpie_error *why) {
+  json_t *object = NULL;
+  record r = {0};
+  const bool is_good = mgp_json_parse(im->name, line, size, &object, why) == MAGPIE_OK &&
+                       read_record(object, &r, why) == MAGPIE_OK;
+  json_decref(object);
+  return is_good;
+}
+
+/* A file of another kind is refused at once: its first bytes hold a NUL, none of the lines they
+ * show begins as an object does, or the first START_LINES lines hold no record. */
 static magpie_status check_start(importing *im, magpie_error *err) {
   if (!fill_chunk(&im->reader)) return MAGPIE_OK;
   const char *chunk = im->reader.chunk, *end = chunk + im->reader.chunk_size;
-  bool any_line = false, any_object = false;
-  for (const char *line = chunk; line < end && !any_object;) {
-    while (line < end && strchr(" \t\r\n", *line) && *line) line++;
+  if (memchr(chunk, '\0', im->reader.chunk_size)) return refuse(im, " but binary data", err);
+  size_t lines = 0, bad = 0;
+  bool any_object = false, any_record = false;
+  magpie_error first = {0};
+  for (const char *line = chunk; line < end && !any_record && bad < START_LINES;) {
+    while (line < end && strchr(" \t\r\n", *line)) line++;
     if (line == end) break;
-    any_line = true;
-    any_object = *line == '{';
     const char *next = memchr(line, '\n', (size_t)(end - line));
+    magpie_error why = {0};
+    lines++;
+    any_object = any_object || *line == '{';
+    if (next) { /* else the chunk ends in this line */
+      any_record = is_record(im, line, (size_t)(next - line), &why);
+      if (!any_record && bad++ == 0) first = why;
+    }
     line = next ? next + 1 : end;
   }
-  const bool has_nul = memchr(chunk, '\0', im->reader.chunk_size) != NULL;
-  MGP_RETURN_IF(has_nul || (any_line && !any_object), err, MAGPIE_FORMAT,
-                "%s is not JSON Lines%s; expected one object a line, such as "
-                "{\"id\":\"a\",\"text\":\"…\"}",
-                im->name, has_nul ? " but binary data" : "");
+  if (lines > 0 && !any_object) return refuse(im, "", err);
+  MGP_RETURN_IF(
+      bad == START_LINES, err, MAGPIE_FORMAT,
+      "%s: none of the first %d lines is a record, so nothing was imported. The first one: "
+      "%s. Expected one object a line, such as {\"id\":\"a\",\"text\":\"…\"}",
+      im->name, START_LINES, first.message);
   return MAGPIE_OK;
 }
 
@@ -447,6 +512,51 @@ static magpie_status open_file(importing *im, const char *file, magpie_error *er
   return check_start(im, err);
 }
 
+/* ---- the ledger after the import: lines that are good or gone by now leave it -----------------
+ */
+
+typedef struct stale_lines {
+  importing *im;
+  int64_t started_ms;
+  char **names;
+  size_t count, capacity;
+} stale_lines;
+
+static magpie_status note_stale(void *context, const char *path, const char *stage, int code,
+                                const char *reason, int64_t when_ms, int tries) {
+  (void)stage, (void)code, (void)reason, (void)tries;
+  stale_lines *stale = context;
+  mgp_alloc *a = stale->im->ix->alloc;
+  const size_t size = strlen(stale->im->ledger_file);
+  if (when_ms >= stale->started_ms || strncmp(path, stale->im->ledger_file, size) != 0 ||
+      path[size] != ':' || !path[size + 1] ||
+      path[size + 1 + strspn(path + size + 1, "0123456789")])
+    return MAGPIE_OK;
+  if (!MGP_GROW(a, stale->names, stale->capacity, stale->count + 1)) return MAGPIE_NO_MEMORY;
+  stale->names[stale->count] = mgp_strdup(a, path);
+  return stale->names[stale->count++] ? MAGPIE_OK : MAGPIE_NO_MEMORY;
+}
+
+static magpie_status clear_stale(void *context, magpie_error *err) {
+  const stale_lines *stale = context;
+  for (size_t i = 0; i < stale->count; i++)
+    MGP_FORWARD(mgp_store_failure_clear(stale->im->ix->store, stale->names[i], err));
+  return MAGPIE_OK;
+}
+
+/* Standard input is another stream each time: its entries stay. */
+static magpie_status clear_ledger(importing *im, int64_t started_ms, magpie_error *err) {
+  if (im->reader.file == stdin || mgp_ingest_stopped(im->in)) return MAGPIE_OK;
+  stale_lines stale = {.im = im, .started_ms = started_ms};
+  MGP_FORWARD(mgp_ingest_commit(im->in, err)); /* what failed again must not look stale */
+  magpie_status status = mgp_store_failures(im->ix->store, note_stale, &stale, err);
+  if (status == MAGPIE_OK && stale.count > 0)
+    status = mgp_ingest_transaction(im->in, clear_stale, &stale, err);
+  for (size_t i = 0; i < stale.count; i++) mgp_free(im->ix->alloc, stale.names[i]);
+  mgp_free(im->ix->alloc, stale.names);
+  return status;
+}
+
 magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_options *options,
                             magpie_report *report, magpie_error *err) {
   MGP_RETURN_IF(!ix || !file, err, MAGPIE_INVALID, "magpie_import: no file is named");
@@ -454,10 +564,13 @@ magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_optio
   MGP_FORWARD(mgp_ingest_open(ix, options, report, &in, err));
   importing im = {.ix = ix, .in = in, .name = mgp_text_equal(file, "-") ? "stdin" : file};
   pthread_mutex_init(&im.mutex, NULL);
+  pthread_cond_init(&im.id_free, NULL);
+  const int64_t started_ms = mgp_clock_unix_ms();
   im.reader.max_line = mgp_ingest_limits(in)->max_line;
   mgp_buffer_init(&im.reader.line, ix->alloc);
   im.status = open_file(&im, file, &im.error);
   if (im.status == MAGPIE_OK) mgp_ingest_run(in, import_line, &im);
+  if (im.status == MAGPIE_OK) im.status = clear_ledger(&im, started_ms, &im.error);
   mgp_ingest_report(in)->files_seen = im.reader.number;
   const magpie_status closed = mgp_ingest_close(in, err);
   if (im.reader.file && im.reader.file != stdin) fclose(im.reader.file);
@@ -466,6 +579,7 @@ magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_optio
   mgp_free(ix->alloc, im.folder);
   mgp_free(ix->alloc, im.ledger_file);
   mgp_free(ix->alloc, im.seen);
+  pthread_cond_destroy(&im.id_free);
   pthread_mutex_destroy(&im.mutex);
   if (closed != MAGPIE_OK) return closed;
   if (im.status != MAGPIE_OK && err) *err = im.error;

@@ -304,6 +304,28 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
   return result;
 }
 
+magpie_status mgp_ingest_commit(mgp_ingest *in, magpie_error *err) {
+  pthread_mutex_lock(&in->mutex);
+  if (in->status == MAGPIE_OK) mgp_ingest_flush(in);
+  const magpie_status status = in->status;
+  if (status != MAGPIE_OK && err) *err = in->error;
+  pthread_mutex_unlock(&in->mutex);
+  return status;
+}
+
+void mgp_ingest_supersede(mgp_ingest *in, uint64_t sequence) {
+  pthread_mutex_lock(&in->mutex);
+  mgp_ingest_source *source = in->sources;
+  while (source && source->sequence != sequence) source = source->next;
+  /* A part of it may be committed: then all is, for the later one to find and replace. */
+  if (source && source->is_added) mgp_ingest_flush(in);
+  else if (source) {
+    in->report->files_unchanged += !source->is_failed;
+    source->is_failed = source->is_cancelled = true;
+  }
+  pthread_mutex_unlock(&in->mutex);
+}
+
 magpie_status mgp_ingest_note_failure(mgp_ingest *in, const char *name, const char *stage,
                                       const magpie_error *failure) {
   pthread_mutex_lock(&in->mutex);

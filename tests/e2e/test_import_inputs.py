@@ -67,7 +67,7 @@ def test_failed_lines_are_retried_by_importing_their_file_again(magpie, tmp_path
 def test_lines_of_standard_input_cannot_be_retried_and_are_named_so(magpie):
     magpie.run("import", "-", "-q", code=1, stdin=b'{"id":"a","text":"x"}\n{"id":"b"}\n')
     done = magpie.run("failures", "--retry", code=1)
-    assert "standard input" in done.stderr.decode()
+    assert "stdin:2: came from standard input" in done.stderr.decode()
 
 
 def test_relative_names_are_absolute_in_the_ledger(magpie, tmp_path, monkeypatch):
@@ -127,3 +127,45 @@ def test_a_query_id_with_spaces_says_what_to_do(magpie, tmp_path):
     file = lines(tmp_path / "q.jsonl", [{"id": "two words", "text": "hello"}])
     error = magpie.run("search", "--queries", file, "--run", tmp_path / "r", code=1).stderr.decode()
     assert "q.jsonl:1" in error and "has spaces" in error
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_of_records_with_one_id_the_last_one_counts(magpie, tmp_path, threads):
+    rows = [{"id": str(i % 50), "text": f"word{i} heron"} for i in range(500)]
+    file = lines(tmp_path / "x.jsonl", rows)
+    for _ in range(2):
+        magpie.run("import", file, "-q", "--threads", threads)
+        assert failures(magpie) == []
+        assert sorted(ids(magpie, "heron", "-k", "1000")) == sorted(f"{i}#1" for i in range(50))
+        for i in range(50):
+            assert json.loads(magpie.run("get", str(i), "--json").stdout)["text"] == f"word{450 + i} heron"
+
+
+def test_a_later_record_replaces_one_of_many_items(magpie, tmp_path):
+    """The first one is so large that a part of it is committed before it ends."""
+    (tmp_path / "big.csv").write_text("name\n" + "".join(f"heron {i}\n" for i in range(9000)))
+    file = lines(tmp_path / "x.jsonl", [{"id": "a", "path": "big.csv"}, {"id": "a", "text": "a stork"}])
+    magpie.run("import", file, "-q", "--threads", "4")
+    assert sum(magpie.status()["items"].values()) == 1
+    assert ids(magpie, "stork") == ["a#1"] and ids(magpie, "heron") == []
+
+
+def test_lines_that_are_gone_leave_the_ledger(magpie, tmp_path):
+    file = lines(tmp_path / "x.jsonl", [{"id": "a", "text": "hello"}, {"id": "b"}, {"id": "c"}])
+    magpie.run("import", file, "-q", code=1)
+    other = lines(tmp_path / "y.jsonl", [{"id": "d", "text": "hello"}, {"id": "e"}])
+    magpie.run("import", other, "-q", code=1)
+    assert len(failures(magpie)) == 3
+    lines(file, [{"id": "a", "text": "hello"}])
+    magpie.run("failures", "--retry", "-q", code=1)
+    assert [f["path"] for f in failures(magpie)] == [f"{other}:2"]
+
+
+def test_objects_that_are_no_records_are_told_once(magpie, tmp_path):
+    file = lines(tmp_path / "x.jsonl", [{"name": str(i)} for i in range(300)])
+    error = magpie.run("import", file, "-q", code=1).stderr.decode()
+    assert "x.jsonl" in error and "first 20 lines" in error and 'no "id"' in error
+    assert failures(magpie) == []
+    file = lines(file, [{"name": str(i)} for i in range(19)] + [{"id": "a", "text": "hello"}])
+    magpie.run("import", file, "-q", code=1)
+    assert len(failures(magpie)) == 19 and ids(magpie, "hello") == ["a#1"]
