@@ -275,6 +275,20 @@ void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source) {
   *at = source;
 }
 
+/* "PATH: why" -> "why", "PATH:12: why" -> "line 12: why": the ledger says the path beside it. */
+static void cut_path(magpie_error *failure, const char *path) {
+  char *message = failure->message;
+  const size_t size = strlen(path);
+  if (size == 0 || strncmp(message, path, size) != 0) return;
+  const char *why = message + size;
+  const bool is_line = why[0] == ':' && why[1] >= '0' && why[1] <= '9';
+  if (!is_line && why[0] != ' ' && (why[0] != ':' || why[1] != ' ')) return;
+  why += is_line || why[0] == ' ' ? 1 : 2;
+  char short_one[sizeof failure->message];
+  snprintf(short_one, sizeof short_one, "%s%s", is_line ? "line " : "", why);
+  memcpy(message, short_one, sizeof short_one);
+}
+
 magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
                                      magpie_status status, const magpie_error *failure,
                                      magpie_error *err) {
@@ -285,6 +299,7 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
   source->is_partial = has_good_items; /* a table with bad lines, a cut recording */
   source->is_failed = status != MAGPIE_OK && !has_good_items;
   if (failure) source->failure = *failure;
+  cut_path(&source->failure, source->ledger_name);
   mgp_ingest_queue_source(in, source);
   if (status == MAGPIE_CANCELLED || in->status != MAGPIE_OK) { /* the next run takes it again */
     source->is_cancelled = true;
@@ -329,16 +344,16 @@ void mgp_ingest_supersede(mgp_ingest *in, uint64_t sequence) {
 magpie_status mgp_ingest_note_failure(mgp_ingest *in, const char *name, const char *stage,
                                       const magpie_error *failure) {
   pthread_mutex_lock(&in->mutex);
-  magpie_error err = {0};
+  magpie_error err = {0}, why = *failure;
+  cut_path(&why, name);
   magpie_status status = mgp_store_begin(in->ix->store, &err);
   if (status == MAGPIE_OK)
-    status =
-        mgp_store_failure_add(in->ix->store, name, stage, failure->code, failure->message, &err);
+    status = mgp_store_failure_add(in->ix->store, name, stage, why.code, why.message, &err);
   if (status == MAGPIE_OK) status = mgp_store_commit(in->ix->store, &in->report->generation, &err);
   else mgp_store_rollback(in->ix->store);
   if (status != MAGPIE_OK) mgp_ingest_stop(in, status, &err);
   in->report->files_failed++;
-  mgp_ingest_tell(in, MAGPIE_EVENT_FAILED, name, failure->message);
+  mgp_ingest_tell(in, MAGPIE_EVENT_FAILED, name, why.message);
   pthread_mutex_unlock(&in->mutex);
   return status;
 }

@@ -169,3 +169,17 @@ def test_objects_that_are_no_records_are_told_once(magpie, tmp_path):
     file = lines(file, [{"name": str(i)} for i in range(19)] + [{"id": "a", "text": "hello"}])
     magpie.run("import", file, "-q", code=1)
     assert len(failures(magpie)) == 19 and ids(magpie, "hello") == ["a#1"]
+
+
+def test_a_reason_does_not_say_the_path_again(magpie, tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 junk")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"junk" * 9)
+    (folder / "rows.csv").write_text('name,note\nheron,"an open quote\n')
+    done = magpie.run("index", folder, "-q", code=None)
+    rows = failures(magpie)
+    assert len(rows) >= 2 and all(row["reason"] for row in rows)
+    assert not [row for row in rows if str(folder) in row["reason"]]
+    for line in done.stderr.decode().splitlines():
+        assert line.count(str(folder)) <= 1
