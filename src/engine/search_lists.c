@@ -256,12 +256,19 @@ static magpie_status ask_media_space(mgp_search *s, size_t index, const magpie_p
   MGP_RETURN_IF(!vector || space->index >= MGP_ENGINE_SPACES, err, MAGPIE_NO_MEMORY,
                 "no memory for a query vector");
   outs[space->index] = vector;
+  magpie_error why = {0};
   const magpie_status status =
       part->image ? mgp_encoder_image(space->encoder, media->image.rgb, media->image.width,
-                                      media->image.height, outs, err)
-                  : mgp_encoder_sound(space->encoder, media->pcm, media->pcm_count, outs, err);
-  MGP_FORWARD(status);
-  return scan_space(s, space->view, vector, list, err);
+                                      media->image.height, outs, &why)
+                  : mgp_encoder_sound(space->encoder, media->pcm, media->pcm_count, outs, &why);
+  if (status == MAGPIE_OK) return scan_space(s, space->view, vector, list, err);
+  s->list_count--;
+  if (status == MAGPIE_MODEL) { /* a damaged pack costs its list, not the answer */
+    mgp_search_warn(s, why.message);
+    return MAGPIE_OK;
+  }
+  if (err) *err = why;
+  return status;
 }
 
 static unsigned part_input(const magpie_part *part) {

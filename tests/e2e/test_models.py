@@ -222,3 +222,27 @@ def test_verify_names_the_wrong_file(magpie, packs, hub):
         out.write(b"x y\n")
     done = models(magpie, packs, "verify", "tiny-clip", code=1)
     assert b"merges.txt" in done.stdout
+
+
+@pytest.mark.parametrize("damage", ["short", "other", "gone"])
+def test_a_damaged_sound_pack_is_one_warning_that_names_its_file(magpie, packs, folder, damage):
+    import media_files
+
+    needs_pack("yamnet")
+    shutil.copytree(ROOT / ".deps/packs/yamnet", packs / "yamnet")
+    (folder / "a.txt").write_text("a dog barks")
+    sound = folder / "tone.wav"
+    media_files.tone(sound)
+    both = f"{packs}:{ROOT}/.deps/packs"
+    magpie.run("index", folder, "-q", "--packs", both)
+    model = packs / "yamnet" / "yamnet.onnx"
+    if damage == "gone":
+        model.unlink()
+    else:
+        size = model.stat().st_size
+        model.write_bytes(b"\x07" * (size if damage == "other" else size // 2))
+    done = magpie.run("search", "dog", "-a", sound, "--packs", both)
+    warnings = done.stderr.decode().splitlines()
+    assert len(warnings) == 1 and "yamnet.onnx" in warnings[0] and "magpie models" in warnings[0]
+    done = models(magpie, packs, "verify", "yamnet", code=1)
+    assert "WRONG  yamnet/yamnet.onnx" in done.stdout.decode()
