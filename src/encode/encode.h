@@ -30,6 +30,9 @@ typedef struct mgp_space_info {
   unsigned item_inputs;  /* what an item must have to get a vector: mgp_input bits */
   unsigned query_inputs; /* what a query part may be: text for a label bridge, image for features */
   double weight;         /* default weight in fusion */
+  /* Of a label bridge: an answer that scores `weak` or less is hardly one, from `sure` on it is.
+   * Else both are 0. */
+  double weak, sure;
 } mgp_space_info;
 
 /* Splits a ':'-list; NULL gives MAGPIE_PACKS, else $XDG_DATA_HOME/magpie/packs (or

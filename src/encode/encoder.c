@@ -177,7 +177,8 @@ static magpie_status open_bridge(mgp_encoder *e, const char *name, const mgp_tex
                                  mgp_tower_output *o, magpie_error *err) {
   const json_t *spec = json_object_get(json_object_get(e->pack, "bridges"), name);
   MGP_FORWARD(mgp_label_bridge_open(e->alloc, e->folder, spec, text, &o->bridge, err));
-  const mgp_space_info *space = &e->spaces[o->space];
+  mgp_space_info *space = &e->spaces[o->space];
+  mgp_label_bridge_scale(o->bridge, &space->weak, &space->sure);
   const size_t dim = mgp_label_bridge_dim(o->bridge);
   MGP_RETURN_IF(dim != space->dim, err, MAGPIE_MODEL,
                 "pack %s: the space %s has %zu values, but the bridge %s gives %zu", e->name,

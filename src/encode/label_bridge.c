@@ -22,6 +22,12 @@
 #define CLASSES_MAX 20000
 #define COLUMNS_MAX 8
 #define NEAREST_MAX 64
+/* Scores between which an item begins to fit a question, by what its vector is. Photos score .02
+ * and more on 93 % of their own captions; noise does on 22 % of them, other photos on 40 %. */
+#define MIX_WEAK 0.01
+#define MIX_SURE 0.02
+#define SCORES_WEAK 0.0005
+#define SCORES_SURE 0.003
 
 struct mgp_label_bridge {
   /* fixed after open */
@@ -32,6 +38,7 @@ struct mgp_label_bridge {
   size_t nearest;
   double temperature;
   double far_cosine, near_cosine;
+  double weak, sure;
   mgp_text_source text;
   bool has_text;
 
@@ -97,6 +104,8 @@ static magpie_status read_spec(mgp_label_bridge *b, const json_t *spec, magpie_e
   b->temperature = mgp_json_number(spec, "temperature", 0.05);
   b->far_cosine = mgp_json_number(spec, "far", 0.2);
   b->near_cosine = mgp_json_number(spec, "near", 0.4);
+  b->weak = mgp_json_number(spec, "weak", b->is_mix ? MIX_WEAK : SCORES_WEAK);
+  b->sure = mgp_json_number(spec, "sure", b->is_mix ? MIX_SURE : SCORES_SURE);
   b->prompts.lambda = mgp_json_number(spec, "lambda", 0.3);
   b->prompts.length = mgp_json_number(spec, "length", 0.5);
   MGP_RETURN_IF(!file, err, MAGPIE_MODEL, "%s/pack.json: a bridge names no \"file\"", b->folder);
@@ -115,6 +124,9 @@ static magpie_status read_spec(mgp_label_bridge *b, const json_t *spec, magpie_e
                 b->folder, NEAREST_MAX);
   MGP_RETURN_IF(!(b->near_cosine > b->far_cosine), err, MAGPIE_MODEL,
                 "%s/pack.json: a bridge's \"near\" must be above its \"far\"", b->folder);
+  MGP_RETURN_IF(!(b->weak >= 0) || !(b->sure > b->weak), err, MAGPIE_MODEL,
+                "%s/pack.json: a bridge's \"weak\" must be 0 or more, and \"sure\" above it",
+                b->folder);
   MGP_FORWARD(read_table(b, file, err));
   const double parameters[] = {b->prompts.lambda, b->prompts.length};
   b->prompts.hash ^= mgp_hash64(parameters, sizeof parameters);
@@ -154,6 +166,11 @@ void mgp_label_bridge_close(mgp_label_bridge *b) {
 
 size_t mgp_label_bridge_dim(const mgp_label_bridge *b) {
   return b->prompts.classes;
+}
+
+void mgp_label_bridge_scale(const mgp_label_bridge *b, double *weak, double *sure) {
+  *weak = b->weak;
+  *sure = b->sure;
 }
 
 /* ---- items

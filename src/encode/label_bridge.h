@@ -18,6 +18,8 @@ magpie_status mgp_label_bridge_open(mgp_alloc *a, const char *folder, const json
                                     magpie_error *err);
 /* Floats of an item's or query's vector. */
 size_t mgp_label_bridge_dim(const mgp_label_bridge *b);
+/* The scores of mgp_space_info. */
+void mgp_label_bridge_scale(const mgp_label_bridge *b, double *weak, double *sure);
 /* Raw outputs of the classifier (as many as it has classes) -> vector[dim]. Thread-safe. */
 magpie_status mgp_label_bridge_item(const mgp_label_bridge *b, const float *outputs, size_t count,
                                     float *vector, magpie_error *err);

@@ -87,6 +87,7 @@ static magpie_status fuse(mgp_search *s, mgp_scored **out, size_t *count, magpie
                                  .count = s->lists[i].count,
                                  .weight = s->lists[i].weight,
                                  .confidence = s->lists[i].confidence,
+                                 .beliefs = s->lists[i].beliefs,
                                  .medium = s->lists[i].medium};
   }
   *out = mgp_arena_alloc(s->arena, (room + 1) * sizeof **out);

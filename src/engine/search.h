@@ -16,6 +16,7 @@ typedef struct mgp_search_list {
   mgp_scored *hits;  /* best first */
   size_t count;
   double weight, confidence; /* as in mgp_ranked_list */
+  const float *beliefs;      /* as there; arena-owned, or NULL */
   int medium;
 } mgp_search_list;
 

@@ -23,6 +23,7 @@
 #define BM25_B 0.75
 #define NAME_MATCH 0.7
 #define MEDIA_CONFIDENCE 0.98F
+#define LEAST_BELIEF 0.05
 
 void mgp_search_warn(mgp_search *s, const char *message) {
   const size_t room = sizeof s->warnings / sizeof *s->warnings;
@@ -197,6 +198,21 @@ static bool find_encoder(mgp_search *s, const mgp_space *row, asked_space *out) 
   return out->info != NULL && out->info->dim == out->view->dim;
 }
 
+/* A label space ranks whatever there is, a picture of nothing too. What hardly fits the question is
+ * hardly believed, so that it comes after the texts that do; in its own medium it stays where it
+ * is. */
+static magpie_status weigh_labels(mgp_search *s, const mgp_space_info *info, mgp_search_list *list,
+                                  magpie_error *err) {
+  float *beliefs = mgp_arena_alloc(s->arena, (list->count + 1) * sizeof *beliefs);
+  MGP_RETURN_IF(!beliefs, err, MAGPIE_NO_MEMORY, "no memory for the answers of a space");
+  for (size_t i = 0; i < list->count; i++) {
+    const double x = ((double)list->hits[i].score - info->weak) / (info->sure - info->weak);
+    beliefs[i] = (float)(x < LEAST_BELIEF ? LEAST_BELIEF : x > 1 ? 1 : x);
+  }
+  list->beliefs = beliefs;
+  return MAGPIE_OK;
+}
+
 static magpie_status ask_text_space(mgp_search *s, size_t index, const magpie_part *part,
                                     const asked_space *space, magpie_error *err) {
   mgp_search_list *list =
@@ -222,7 +238,7 @@ static magpie_status ask_text_space(mgp_search *s, size_t index, const magpie_pa
   /* Labels that speak for no class of the question are no evidence at all. */
   const bool is_labels = mgp_text_equal(space->info->metric, "dot");
   while (is_labels && list->count > 0 && !(list->hits[list->count - 1].score > 0)) list->count--;
-  return MAGPIE_OK;
+  return space->info->sure > 0 ? weigh_labels(s, space->info, list, err) : MAGPIE_OK;
 }
 
 /* A picture or sound of the query, read once for all packs. */

@@ -29,8 +29,10 @@ static int compare_mentions(const void *a, const void *b) {
   return (left->rank > right->rank) - (left->rank < right->rank);
 }
 
-static double believed_weight(const mgp_ranked_list *list) {
-  return list->weight * (list->confidence > 0 ? list->confidence : 1);
+/* rank: 1-based. */
+static double believed_weight(const mgp_ranked_list *list, size_t rank) {
+  const double belief = list->beliefs ? (double)list->beliefs[rank - 1] : 1;
+  return list->weight * (list->confidence > 0 ? list->confidence : 1) * belief;
 }
 
 static double home_weight(const fusion *f, int medium) {
@@ -57,7 +59,8 @@ static float fused_score(const fusion *f, const mention *mentions, size_t count,
                          const int *medium) {
   double sum = 0;
   for (size_t i = 0; i < count; i++)
-    sum += believed_weight(&f->lists[mentions[i].list]) / (f->k + (double)mentions[i].rank);
+    sum += believed_weight(&f->lists[mentions[i].list], mentions[i].rank) /
+           (f->k + (double)mentions[i].rank);
   if (!medium) return (float)sum;
   double level = home_weight(f, *medium);
   if (!(level > 0)) level = guest_weight(f, mentions, count);

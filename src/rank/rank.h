@@ -16,6 +16,7 @@ typedef struct mgp_ranked_list {
   /* How much of the list to believe beside other media, above 0 to 1; 0 stands for 1. Unlike the
    * weight it is not divided out again. */
   double confidence;
+  const float *beliefs; /* the same for each hit, above 0 to 1; NULL: all 1 */
 } mgp_ranked_list;
 
 /* Reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009): score = sum w / (k + rank), k =

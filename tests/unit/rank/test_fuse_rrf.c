@@ -201,9 +201,33 @@ static void an_unsure_list_falls_behind_other_media(void **state) {
                    MAGPIE_INVALID);
 }
 
+/* Two media; the second hit of the pictures is hardly believed, so that it follows all texts. */
+static void fuse_when_a_hit_is_hardly_believed_then_it_alone_falls(void **state) {
+  (void)state;
+  const mgp_scored texts[] = {{.score = 3, .id = 2}, {.score = 2, .id = 4}, {.score = 1, .id = 6}};
+  const mgp_scored pictures[] = {{.score = 3, .id = 1}, {.score = 2, .id = 3}};
+  const float beliefs[] = {1, 0.05F};
+  uint64_t media = 2;
+  mgp_ranked_list lists[] = {{.hits = texts, .count = 3, .weight = 1, .medium = 0},
+                             {.hits = pictures, .count = 2, .weight = 1, .medium = 1}};
+  mgp_scored out[8];
+  size_t count = 0;
+  assert_int_equal(mgp_fuse_rrf(NULL, lists, 2, 60, medium_of_id, &media, out, 8, &count, NULL),
+                   MAGPIE_OK);
+  assert_int_equal(out[2].id, 3); /* beside the second text */
+  lists[1].beliefs = beliefs;
+  assert_int_equal(mgp_fuse_rrf(NULL, lists, 2, 60, medium_of_id, &media, out, 8, &count, NULL),
+                   MAGPIE_OK);
+  assert_int_equal(count, 5);
+  assert_int_equal(out[0].id, 1);
+  assert_int_equal(out[4].id, 3);
+  assert_float_equal(out[4].score, 0.05 / 62, 1e-7);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_unsure_list_falls_behind_other_media),
+      cmocka_unit_test(fuse_when_a_hit_is_hardly_believed_then_it_alone_falls),
       cmocka_unit_test(fuse_when_random_lists_then_equals_a_plain_loop),
       cmocka_unit_test(fuse_when_media_have_unequal_lists_then_their_best_start_level),
       cmocka_unit_test(fuse_when_list_is_negative_then_it_lowers),
