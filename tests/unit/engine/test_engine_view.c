@@ -41,7 +41,7 @@ static void check_answer(fixture *f, size_t hits, const char *file, const char *
     assert_non_null(warning);
     assert_non_null(strstr(warning, file));
     assert_non_null(strstr(warning, space));
-    assert_non_null(strstr(warning, "put back a copy"));
+    assert_non_null(strstr(warning, "magpie repair"));
     assert_null(magpie_result_warning(result, 1));
     magpie_result_destroy(result);
   }
