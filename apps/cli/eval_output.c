@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 int eval_write(const char *path, const char *text) {
   FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
@@ -124,7 +125,8 @@ static size_t print_failures(const json_t *system) {
 static int print_evaluation(const json_t *whole, const char *json) {
   magpie_error err = {0};
   char *table = NULL;
-  if (magpie_evaluation_table(json, cli_width(stdout), cli_is_colour(stdout), &table, &err))
+  const int width = isatty(STDOUT_FILENO) ? cli_width(stdout) : 0; /* a pipe takes any */
+  if (magpie_evaluation_table(json, width, cli_is_colour(stdout), &table, &err))
     return cli_report_error(&err);
   fputs(table, stdout);
   magpie_free(table);

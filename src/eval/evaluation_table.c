@@ -12,12 +12,12 @@
 #define NAME_COLUMNS_MIN 12
 #define NAME_COLUMNS_MAX 40
 #define WIDTH_MIN 20
-#define LATENCY_COLUMNS 3
+#define LATENCY_COLUMNS 4
 #define CELL_SIZE 112
 
 static const char bold[] = "\x1b[1m", green[] = "\x1b[32m", red[] = "\x1b[31m", plain[] = "\x1b[0m";
 
-/* Columns are the measures, then p50, p95 and queries a second if any system has times. */
+/* Columns are the measures, then p50, p95, p99 and queries a second if any system has times. */
 typedef struct table {
   const mgp_mgeval *m;
   mgp_buffer *out;
@@ -32,7 +32,7 @@ static void add_spaces(mgp_buffer *b, size_t count) {
 }
 
 static void heading(const table *t, size_t column, char out[CELL_SIZE]) {
-  static const char *const names[] = {"p50 ms", "p95 ms", "q/s"};
+  static const char *const names[] = {"p50 ms", "p95 ms", "p99 ms", "q/s"};
   const size_t measures = t->m->measure_count;
   mgp_buffer b;
   mgp_buffer_init(&b, NULL);
@@ -66,7 +66,7 @@ static void cell(const table *t, size_t system, size_t column, char out[CELL_SIZ
     score_cell(t, system, column, out);
     return;
   }
-  const double values[] = {s->p50, s->p95, s->per_second};
+  const double values[] = {s->p50, s->p95, s->p99, s->per_second};
   const double value = s->has_latency ? values[column - measures] : NAN;
   if (isnan(value)) snprintf(out, CELL_SIZE, "-");
   else snprintf(out, CELL_SIZE, value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value);
