@@ -47,13 +47,19 @@ demo: build ## index a real mixed collection and ask it eight questions (writes 
 .PHONY: unit
 unit: quick-setup build
 	@$(QUIET_NINJA) -C $(BUILD) unit_tests
-	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --no-tests=error </dev/null
+	@ctest --test-dir $(BUILD) -j $(JOBS) -LE fault --output-on-failure --no-tests=error </dev/null
 
 .PHONY: test
 test: unit ## unit tests, then the whole command, references and quality floors
 	@$(QUIET_NINJA) -C $(BUILD) reference_tools
 	@test -x $(PYTHON) || { echo "make test needs .deps/venv: run make setup"; exit 1; }
 	@$(PYTEST) tests </dev/null
+
+.PHONY: fault
+fault: quick-setup build ## power cuts, failing calls, damage and random operations against the store
+	@$(QUIET_NINJA) -C $(BUILD) fault_tests
+	@ctest --test-dir $(BUILD) -j $(JOBS) -L fault --output-on-failure --no-tests=error </dev/null
+	@grep -h '^fault: ' $(BUILD)/Testing/Temporary/LastTest.log
 
 .PHONY: check
 check: quick-setup ## format, layers, style, headers, catalogue, lint, unit tests

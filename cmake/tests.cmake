@@ -20,3 +20,20 @@ foreach(source ${TEST_SOURCES})
   add_test(NAME ${test} COMMAND ${test})
   set_tests_properties(${test} PROPERTIES TIMEOUT 120)
 endforeach()
+
+# tests/fault/test_*.c: power cuts, failing calls, damage, random operations. Longer than unit tests,
+# each linked with everything and labelled "fault" (make fault).
+add_custom_target(fault_tests)
+file(GLOB FAULT_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fault/test_*.c)
+foreach(source ${FAULT_SOURCES})
+  get_filename_component(test ${source} NAME_WE)
+  add_executable(${test} EXCLUDE_FROM_ALL ${source})
+  target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fault
+                                             ${CMAKE_SOURCE_DIR}/tests/unit)
+  target_compile_options(${test} PRIVATE -UNDEBUG -Wno-conversion)
+  target_link_libraries(${test} PRIVATE mgp_engine PkgConfig::CMOCKA m)
+  target_compile_definitions(${test} PRIVATE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_dependencies(fault_tests ${test})
+  add_test(NAME ${test} COMMAND ${test})
+  set_tests_properties(${test} PROPERTIES TIMEOUT 600 LABELS fault)
+endforeach()

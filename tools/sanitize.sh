@@ -32,7 +32,7 @@ else
 fi
 # shellcheck disable=SC2086  # a list of names
 NINJA_STATUS='[%f/%t] ' ninja -C "$build" -j "$jobs" $targets
-ctest --test-dir "$build" -j "$jobs" -R "$pattern" --output-on-failure --no-tests=error </dev/null
+ctest --test-dir "$build" -j "$jobs" -R "$pattern" -LE fault --output-on-failure --no-tests=error </dev/null
 if [ "$kind" = address ]; then
   MAGPIE_BUILD=$here/$build .deps/venv/bin/python -B -m pytest -q -p no:cacheprovider \
     tests/e2e/test_index_and_search.py tests/e2e/test_eval.py tests/e2e/test_renamed_files.py </dev/null
