@@ -49,7 +49,7 @@ typedef struct mgp_check {
   unsigned char **named;     /* the same of damaged segments whose ids are known */
   bool (*kinds)[256];        /* [account.space_count]: kinds that whole segments hold */
   mgp_finding_list findings, leftovers;
-  bool is_catalog_damaged;
+  bool is_catalog_damaged, is_live_damaged;
   bool is_outdated; /* a merge took a file away meanwhile */
   uint64_t bytes;
   double started;

@@ -38,6 +38,13 @@ const uint64_t *mgp_finding_items(const mgp_check *k, const mgp_finding *f, size
   return f->claim == SIZE_MAX ? f->items : k->states[f->claim].items;
 }
 
+/* Of all tables the one that can be written anew from the others. */
+static magpie_status note_live(void *context, const mgp_damage *damage) {
+  mgp_check *k = context;
+  k->is_live_damaged = true;
+  return mgp_check_note(k, &k->findings, damage, SIZE_MAX, NULL);
+}
+
 static magpie_status note_catalog(void *context, const mgp_damage *damage) {
   mgp_check *k = context;
   k->is_catalog_damaged = true;
@@ -122,6 +129,7 @@ static magpie_status check_settled(mgp_check *k, magpie_error *err) {
 
 static magpie_status run_parts(mgp_check *k, magpie_error *err) {
   MGP_FORWARD(mgp_check_catalog(k->store, k->deep, note_catalog, k, err));
+  MGP_FORWARD(mgp_check_live(k->store, note_live, k, err));
   MGP_FORWARD(check_settled(k, err));
   if (k->deep) MGP_FORWARD(mgp_check_thumbs(k->store, k->alloc, note_thumb, k, &k->bytes, err));
   return mgp_check_leftovers(k->store, k->alloc, note_leftover, k, err);

@@ -242,6 +242,7 @@ static magpie_status unname_damaged(mgp_repair *r, magpie_error *err) {
 }
 
 static magpie_status rebuild(mgp_repair *r, magpie_error *err) {
+  if (r->check.is_live_damaged) MGP_FORWARD(mgp_store_live_rebuild(r->ix->store, err));
   for (size_t i = 0; i < r->check.account.claim_count; i++) MGP_FORWARD(keep_segment(r, i, err));
   MGP_FORWARD(settle_items(r, err));
   MGP_FORWARD(lose_vectors(r, err));

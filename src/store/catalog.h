@@ -26,6 +26,7 @@ typedef enum mgp_sql {
   SQL_COMMIT,
   SQL_ROLLBACK,
   SQL_READ_BEGIN,
+  SQL_FORMAT,
   SQL_HEAD_READ,
   SQL_HEAD_WRITE,
   SQL_HEAD_TOUCH,
@@ -37,7 +38,6 @@ typedef enum mgp_sql {
   SQL_SOURCE_HASH,
   SQL_SOURCE_BELOW,
   SQL_SOURCE_RECORDS_BELOW,
-  SQL_SOURCE_THUMBS,
   SQL_SOURCE_ITEMS,
   SQL_SOURCE_ITEMS_REMOVE,
   SQL_ITEM_ADD,
@@ -46,11 +46,15 @@ typedef enum mgp_sql {
   SQL_ITEM_FIND,
   SQL_ITEM_KINDS,
   SQL_ITEM_RANGE,
+  SQL_LIVE_GET,
+  SQL_LIVE_SET,
+  SQL_LIVE_REMOVE,
+  SQL_LIVE_REMOVE_ALL,
+  SQL_LIVE_RANGE,
   SQL_ITEM_THUMB,
   SQL_THUMBS,
   SQL_KINDS,
   SQL_KIND_ADD,
-  SQL_KIND_COUNTS,
   SQL_FAILURE_ADD,
   SQL_FAILURE_CLEAR,
   SQL_FAILURE_CLEAR_BELOW,
@@ -110,8 +114,9 @@ struct mgp_store {
   mgp_numbers segments;    /* files written by this transaction */
   mgp_numbers thumbs;      /* thumbnails written by this transaction */
   mgp_numbers dead_thumbs; /* of items that this transaction removed */
-  mgp_numbers dead_segments; /* that a merge put others in the place of */
-  mgp_kind *kinds;           /* of the transaction */
+  mgp_numbers dead_segments;       /* that a merge put others in the place of */
+  mgp_kind *kinds;                 /* of the transaction */
+  struct mgp_live_block *live[64]; /* blocks that the transaction touches (live_items.h) */
   size_t kind_count, kind_capacity;
 
   /* guarded by pool_lock */
@@ -132,6 +137,12 @@ magpie_status mgp_catalog_open_writer(mgp_store *s, magpie_error *err);
 /* Creates the tables in one transaction; checks an old catalog's version. (schema.c) */
 magpie_status mgp_catalog_create(mgp_store *s, mgp_connection *c, magpie_error *err);
 magpie_status mgp_catalog_check(const mgp_store *s, mgp_connection *c, magpie_error *err);
+/* The format that the catalog has now: an older one stays as it is until a writer takes the lock.
+ */
+magpie_status mgp_catalog_format(const mgp_store *s, mgp_connection *c, int64_t *format,
+                                 magpie_error *err);
+/* Makes an older catalog one of this format, in one transaction, by the holder of the lock. */
+magpie_status mgp_catalog_upgrade(mgp_store *s, magpie_error *err);
 void mgp_catalog_close(mgp_store *s, mgp_connection *c);
 /* A connection for reading, of the pool or new. Give it back with _release in any case. */
 magpie_status mgp_catalog_acquire(mgp_store *s, mgp_connection **out, magpie_error *err);

@@ -43,6 +43,8 @@ typedef magpie_status (*mgp_damage_fn)(void *context, const mgp_damage *damage);
  * (check_catalog.c) */
 magpie_status mgp_check_catalog(mgp_store *s, bool deep, mgp_damage_fn fn, void *context,
                                 magpie_error *err);
+/* The table of living items against the rows of the items. (check_live.c) */
+magpie_status mgp_check_live(mgp_store *s, mgp_damage_fn fn, void *context, magpie_error *err);
 /* Every thumbnail against its row. (check_files.c) */
 magpie_status mgp_check_thumbs(mgp_store *s, mgp_alloc *a, mgp_damage_fn fn, void *context,
                                uint64_t *bytes, magpie_error *err);
@@ -77,7 +79,8 @@ magpie_status mgp_check_is_named(mgp_store *s, int64_t number, bool *out, magpie
  * sections as bytes of `*block`, which is the caller's to mgp_free. False when it is worse. */
 bool mgp_segment_salvage(mgp_alloc *a, const char *index, const mgp_claim *claim, char **block,
                          mgp_segment_parsed *out);
-/* Both need a transaction. */
+/* These need a transaction. */
+magpie_status mgp_store_live_rebuild(mgp_store *s, magpie_error *err);
 magpie_status mgp_store_thumb_forget(mgp_store *s, uint64_t item, magpie_error *err);
 /* The next index run or import takes the source again, even if it looks unchanged. */
 magpie_status mgp_store_source_doubt(mgp_store *s, int64_t number, magpie_error *err);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "store/catalog.h"
+#include "store/live_items.h"
 #include "store/segment.h"
 #include "store/store_io.h"
 
@@ -68,6 +69,7 @@ static void end_transaction(mgp_store *s) {
   s->in_transaction = false;
   s->segments.count = s->dead_segments.count = 0;
   mgp_store_kinds_clear(s);
+  mgp_live_clear(s);
 }
 
 void mgp_store_rollback(mgp_store *s) {
@@ -110,6 +112,7 @@ magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error 
                                         "not be written; begin it again",
                                         s->path)
                              : sync_segments(s, err);
+  if (status == MAGPIE_OK) status = mgp_live_write(s, err);
   if (status == MAGPIE_OK) status = write_head(s, err);
   if (status != MAGPIE_OK) {
     mgp_store_rollback(s);

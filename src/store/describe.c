@@ -4,6 +4,7 @@
  */
 #include <sys/stat.h>
 
+#include "store/live_items.h"
 #include "store/rows.h"
 #include "store/segment.h"
 
@@ -17,9 +18,35 @@ static json_t *column_json(sqlite3_stmt *statement, int column) {
   return json_string(text ? text : "");
 }
 
-static void add_kind(json_t *kinds, sqlite3_stmt *row, bool *failed) {
-  const char *name = (const char *)sqlite3_column_text(row, 0);
-  set(kinds, name ? name : "", json_integer(sqlite3_column_int64(row, 1)), failed);
+/* How many items of each kind live. */
+typedef struct kind_counts {
+  int64_t counts[KINDS_MAX + 1];
+} kind_counts;
+
+static magpie_status count_kinds(void *context, int64_t number, int64_t count, int kind,
+                                 magpie_error *err) {
+  (void)number, (void)err;
+  if (kind >= 0 && kind <= KINDS_MAX) ((kind_counts *)context)->counts[kind] += count;
+  return MAGPIE_OK;
+}
+
+static magpie_status add_kinds(mgp_store *s, mgp_connection *c, int64_t next_item, json_t *into,
+                               magpie_error *err) {
+  kind_counts counts = {0};
+  sqlite3_stmt *statement = NULL;
+  bool row = false, failed = false;
+  MGP_FORWARD(mgp_live_read(s, c, 0, next_item, count_kinds, &counts, err));
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_KINDS, &statement, err));
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  while (row && !failed) {
+    const int64_t kind = sqlite3_column_int64(statement, 0);
+    const char *name = (const char *)sqlite3_column_text(statement, 1);
+    if (kind >= 1 && kind <= KINDS_MAX && counts.counts[kind] > 0)
+      set(into, name ? name : "", json_integer(counts.counts[kind]), &failed);
+    MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  }
+  MGP_RETURN_IF(failed, err, MAGPIE_NO_MEMORY, "no memory to describe %s", s->path);
+  return MAGPIE_OK;
 }
 
 static void add_segment(json_t *segments, sqlite3_stmt *row, bool *failed) {
@@ -89,7 +116,7 @@ static magpie_status fill(mgp_store *s, mgp_connection *c, json_t *out, magpie_e
   MGP_RETURN_IF(failed, err, MAGPIE_NO_MEMORY, "no memory to describe %s", s->path);
   MGP_FORWARD(mgp_catalog_run(s, c, SQL_READ_BEGIN, err));
   MGP_FORWARD(mgp_catalog_head(s, c, &head, err));
-  MGP_FORWARD(collect(s, c, SQL_KIND_COUNTS, kinds, add_kind, err));
+  MGP_FORWARD(add_kinds(s, c, head.next_item, kinds, err));
   MGP_FORWARD(collect(s, c, SQL_SPACE_TOTALS, spaces, add_space, err));
   MGP_FORWARD(collect(s, c, SQL_SEGMENTS, segments, add_segment, err));
   MGP_FORWARD(mgp_catalog_statement(s, c, SQL_TOTALS, &totals, err));

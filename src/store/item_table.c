@@ -3,6 +3,7 @@
  * Items and their kinds. Numbers ascend and are never given twice (head.next_item), so a segment
  * may keep the number of an item that is gone: no row, no hit.
  */
+#include "store/live_items.h"
 #include "store/rows.h"
 
 /* ---- kinds --------------------------------------------------------------------------------------
@@ -112,6 +113,7 @@ magpie_status mgp_store_item_add(mgp_store *s, mgp_item *item, magpie_error *err
   if (status != MAGPIE_OK) return status;
   s->head.next_item++;
   item->number = (uint64_t)number;
+  MGP_FORWARD(mgp_live_set(s, number, kind, err));
   if (!item->thumb || item->thumb_size == 0) return MAGPIE_OK;
   return mgp_thumb_write(s, number, item->thumb, item->thumb_size, err);
 }
@@ -127,6 +129,7 @@ magpie_status mgp_store_item_remove(mgp_store *s, const char *id, magpie_error *
   const int64_t number = sqlite3_column_int64(statement, 0);
   const bool has_thumb = sqlite3_column_int64(statement, 1) > 0;
   MGP_FORWARD(mgp_catalog_step(s, s->writer, statement, &row, err));
+  MGP_FORWARD(mgp_live_set(s, number, 0, err));
   return has_thumb ? mgp_numbers_add(s, &s->dead_thumbs, number, err) : MAGPIE_OK;
 }
 

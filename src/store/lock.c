@@ -134,7 +134,8 @@ magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err) {
     const bool was_unclean = lseek(fd, 0, SEEK_END) > 0;
     write_text(fd);
     s->lock_fd = fd;
-    status = mgp_store_sweep(s, was_unclean, err);
+    status = mgp_catalog_upgrade(s, err);
+    if (status == MAGPIE_OK) status = mgp_store_sweep(s, was_unclean, err);
     if (status != MAGPIE_OK) mgp_store_unlock(s);
     return status;
   }

@@ -5,6 +5,7 @@
  */
 #include "store/catalog.h"
 #include "store/check_store.h"
+#include "store/live_items.h"
 
 static magpie_status run_on(mgp_store *s, const char *sql, int64_t number, const char *what,
                             magpie_error *err) {
@@ -28,6 +29,11 @@ magpie_status mgp_store_thumb_forget(mgp_store *s, uint64_t item, magpie_error *
 
 magpie_status mgp_store_source_doubt(mgp_store *s, int64_t number, magpie_error *err) {
   return run_on(s, "UPDATE source SET mtime_ns = -1 WHERE number = ?1", number, "source", err);
+}
+
+magpie_status mgp_store_live_rebuild(mgp_store *s, magpie_error *err) {
+  MGP_FORWARD(mgp_store_writable(s, true, "repairing", err));
+  return mgp_live_rebuild(s, err);
 }
 
 magpie_status mgp_store_tidy(mgp_store *s, magpie_error *err) {

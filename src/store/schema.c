@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tables of format 1, and who may open them. Described column by column in
+ * The tables of format 2, and who may open them. Described column by column in
  * docs/format/catalog.md: change both together, and MGP_STORE_FORMAT with them.
  *
- *   empty file --mgp_catalog_create--> format 1 --mgp_catalog_check--> open
- *                                      format 2 --mgp_catalog_check--> VERSION
+ *   empty file --mgp_catalog_create--> format 2 --mgp_catalog_check--> open
+ *              format 1 --mgp_catalog_upgrade--> format 2
+ *                                      format 3 --mgp_catalog_check--> VERSION
  *                          another database --mgp_catalog_check--> FORMAT
+ *
+ * Readers read format 1 as it is: nothing is written before a writer holds the lock.
  */
 #include <inttypes.h>
 
-#include "store/catalog.h"
+#include "store/live_items.h"
+
+#define CREATE_LIVE "CREATE TABLE live (block INTEGER PRIMARY KEY, kinds BLOB NOT NULL);"
 
 static const char schema[] =
     "CREATE TABLE head (only INTEGER PRIMARY KEY CHECK (only = 1), generation INTEGER NOT NULL,"
@@ -29,8 +34,7 @@ static const char schema[] =
     " id TEXT NOT NULL UNIQUE, language TEXT, page INTEGER NOT NULL, box_x REAL, box_y REAL,"
     " box_width REAL, box_height REAL, span_start REAL, span_end REAL, first_line INTEGER,"
     " last_line INTEGER, title TEXT, context TEXT, metadata TEXT, text TEXT);"
-    "CREATE INDEX item_source ON item (source);"
-    "CREATE INDEX item_kind ON item (kind);"
+    "CREATE INDEX item_source ON item (source);" CREATE_LIVE
     "CREATE INDEX item_thumb ON item (thumb_size) WHERE thumb_size > 0;"
     "CREATE TABLE failure (path BLOB PRIMARY KEY, stage TEXT NOT NULL, code INTEGER NOT NULL,"
     " reason TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
@@ -58,6 +62,17 @@ static magpie_status read_number(const mgp_store *s, mgp_connection *c, const ch
   if (code == SQLITE_ROW) *out = sqlite3_column_int64(statement, 0);
   sqlite3_finalize(statement);
   if (code != SQLITE_ROW) return mgp_catalog_fail(s, c->db, code, "reading the catalog", err);
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_catalog_format(const mgp_store *s, mgp_connection *c, int64_t *format,
+                                 magpie_error *err) {
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_FORMAT, &statement, err));
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  *format = row ? sqlite3_column_int64(statement, 0) : 0;
+  sqlite3_reset(statement);
   return MAGPIE_OK;
 }
 
@@ -121,5 +136,27 @@ magpie_status mgp_catalog_create(mgp_store *s, mgp_connection *c, magpie_error *
   if (status != MAGPIE_OK && !sqlite3_get_autocommit(c->db)) {
     mgp_catalog_run(s, c, SQL_ROLLBACK, NULL);
   }
+  return status;
+}
+
+/* ---- from older formats -------------------------------------------------------------------------
+ */
+
+static magpie_status upgrade_1(mgp_store *s, magpie_error *err) {
+  MGP_FORWARD(run_text(s, s->writer, CREATE_LIVE, "upgrading the catalog", err));
+  MGP_FORWARD(mgp_live_rebuild(s, err));
+  return run_text(s, s->writer, "DROP INDEX item_kind; PRAGMA user_version = 2",
+                  "upgrading the catalog", err);
+}
+
+magpie_status mgp_catalog_upgrade(mgp_store *s, magpie_error *err) {
+  int64_t format = 0;
+  MGP_FORWARD(mgp_catalog_format(s, s->writer, &format, err));
+  if (format >= MGP_STORE_FORMAT) return MAGPIE_OK;
+  MGP_FORWARD(mgp_catalog_run(s, s->writer, SQL_BEGIN, err));
+  magpie_status status = upgrade_1(s, err);
+  if (status == MAGPIE_OK) status = mgp_catalog_run(s, s->writer, SQL_COMMIT, err);
+  if (status != MAGPIE_OK && !sqlite3_get_autocommit(s->writer->db))
+    mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
   return status;
 }

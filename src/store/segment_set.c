@@ -3,13 +3,10 @@
  * What a merge reads: the list of segments with the rows that still live, and some of them mapped.
  * Which items live is a bit for each number; an item without a row in the catalog is dead.
  */
+#include "store/live_items.h"
 #include "store/merge_store.h"
 #include "store/rows.h"
 #include "store/segment.h"
-
-/* Scanning the items by number reads the pages with their texts; the index by kind has none, but
- * all items. From this share of all numbers on, the index is less to read. */
-#define RANGE_SHARE 16
 
 /* ---- living items -----------------------------------------------------------------------------
  */
@@ -26,10 +23,15 @@ static bool bit_of(const live_bits *b, uint64_t id) {
   return b->bits[at / 8] >> (at % 8) & 1;
 }
 
-static void set_bit(live_bits *b, int64_t number) {
-  if (number < 0 || (uint64_t)number < b->first || (uint64_t)number >= b->end) return;
-  const uint64_t at = (uint64_t)number - b->first;
-  b->bits[at / 8] |= (unsigned char)(1u << at % 8);
+static magpie_status set_bits(void *context, int64_t number, int64_t count, int kind,
+                              magpie_error *err) {
+  (void)kind, (void)err;
+  live_bits *b = context;
+  for (int64_t i = 0; i < count; i++) {
+    const uint64_t at = (uint64_t)(number + i) - b->first;
+    b->bits[at / 8] |= (unsigned char)(1u << at % 8);
+  }
+  return MAGPIE_OK;
 }
 
 static magpie_status fill_bits(mgp_store *s, mgp_connection *c, int64_t next_item, live_bits *b,
@@ -43,21 +45,7 @@ static magpie_status fill_bits(mgp_store *s, mgp_connection *c, int64_t next_ite
   b->bits = mgp_calloc(s->alloc, (size_t)(numbers / 8 + 1), 1);
   MGP_RETURN_IF(!b->bits, err, MAGPIE_NO_MEMORY, "no memory for the %llu items of a merge",
                 (unsigned long long)numbers);
-  if (numbers == 0) return MAGPIE_OK;
-  const bool by_kind = numbers > (uint64_t)next_item / RANGE_SHARE;
-  sqlite3_stmt *statement = NULL;
-  MGP_FORWARD(
-      mgp_catalog_statement(s, c, by_kind ? SQL_ITEM_KINDS : SQL_ITEM_RANGE, &statement, err));
-  if (!by_kind) {
-    sqlite3_bind_int64(statement, 1, (int64_t)b->first);
-    sqlite3_bind_int64(statement, 2, (int64_t)b->end - 1);
-  }
-  int code = SQLITE_ROW;
-  while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-    set_bit(b, sqlite3_column_int64(statement, by_kind ? 1 : 0));
-  sqlite3_reset(statement);
-  if (code != SQLITE_DONE) return mgp_catalog_fail(s, c->db, code, "reading the items", err);
-  return MAGPIE_OK;
+  return mgp_live_read(s, c, (int64_t)b->first, (int64_t)b->end, set_bits, b, err);
 }
 
 /* ---- the list ---------------------------------------------------------------------------------

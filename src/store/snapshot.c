@@ -8,6 +8,7 @@
  * are gone by then are NOT_FOUND to mgp_store_item_get. It is never changed after it was made; only
  * the reference counts of it and its segments are, atomically.
  */
+#include "store/live_items.h"
 #include "store/rows.h"
 #include "store/segment.h"
 
@@ -80,7 +81,25 @@ static magpie_status read_names(mgp_store *s, mgp_connection *c, mgp_snapshot *s
   return MAGPIE_OK;
 }
 
-/* A covering index gives (kind, number) without touching the items' texts. */
+/* What reads the living items into a snapshot. */
+typedef struct kinds_reading {
+  const mgp_store *store;
+  mgp_snapshot *snap;
+} kinds_reading;
+
+static magpie_status take_kinds(void *context, int64_t number, int64_t count, int kind,
+                                magpie_error *err) {
+  const kinds_reading *r = context;
+  mgp_snapshot *snap = r->snap;
+  if (kind < 1 || kind > KINDS_MAX || !snap->names[kind].name)
+    return damaged_catalog(r->store, "an item of an unknown kind with", kind, err);
+  if (number < 1) return damaged_catalog(r->store, "an item with", number, err);
+  memset(snap->kinds + number, kind, (size_t)count);
+  snap->names[kind].count += (uint64_t)count;
+  snap->item_count += (uint64_t)count;
+  return MAGPIE_OK;
+}
+
 static magpie_status read_kinds(mgp_store *s, mgp_connection *c, int64_t next_item,
                                 mgp_snapshot *snap, magpie_error *err) {
   if (next_item > ITEM_NUMBER_MAX) return damaged_catalog(s, "a next item with", next_item, err);
@@ -88,21 +107,8 @@ static magpie_status read_kinds(mgp_store *s, mgp_connection *c, int64_t next_it
   snap->kinds = mgp_calloc(s->alloc, snap->kinds_size, 1);
   MGP_RETURN_IF(!snap->kinds, err, MAGPIE_NO_MEMORY, "no memory for the %lld items of %s",
                 (long long)next_item, s->path);
-  sqlite3_stmt *statement = NULL;
-  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_ITEM_KINDS, &statement, err));
-  int code = SQLITE_ROW;
-  while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-    const int64_t kind = sqlite3_column_int64(statement, 0);
-    const int64_t number = sqlite3_column_int64(statement, 1);
-    if (kind < 1 || kind > KINDS_MAX || !snap->names[kind].name)
-      return damaged_catalog(s, "an item of an unknown kind with", kind, err);
-    if (number < 1 || number >= next_item) return damaged_catalog(s, "an item with", number, err);
-    snap->kinds[number] = (unsigned char)kind;
-    snap->names[kind].count++;
-    snap->item_count++;
-  }
-  if (code != SQLITE_DONE) return mgp_catalog_fail(s, c->db, code, "reading the items", err);
-  return MAGPIE_OK;
+  kinds_reading reading = {.store = s, .snap = snap};
+  return mgp_live_read(s, c, 0, next_item, take_kinds, &reading, err);
 }
 
 static magpie_status read_segments(mgp_store *s, mgp_connection *c, segment_rows *out,

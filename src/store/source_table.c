@@ -3,6 +3,7 @@
  * Sources: files and records that were added. Paths are BLOBs, compared byte by byte, so that every
  * name a file system can hold is kept as it is, and "below a folder" is a range of one index.
  */
+#include "store/live_items.h"
 #include "store/rows.h"
 
 /* ---- writing ------------------------------------------------------------------------------------
@@ -60,14 +61,18 @@ magpie_status mgp_store_source_update(mgp_store *s, const mgp_source *source, ma
   return MAGPIE_OK;
 }
 
-static magpie_status note_thumbs(mgp_store *s, int64_t source, magpie_error *err) {
+/* Its items are dead, and their thumbnails go at the commit. */
+static magpie_status note_items(mgp_store *s, int64_t source, magpie_error *err) {
   sqlite3_stmt *statement = NULL;
   bool row = false;
-  MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_SOURCE_THUMBS, &statement, err));
+  MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_SOURCE_ITEMS, &statement, err));
   sqlite3_bind_int64(statement, 1, source);
   magpie_status status = mgp_catalog_step(s, s->writer, statement, &row, err);
   while (status == MAGPIE_OK && row) {
-    status = mgp_numbers_add(s, &s->dead_thumbs, sqlite3_column_int64(statement, 0), err);
+    const int64_t number = sqlite3_column_int64(statement, 0);
+    const bool has_thumb = sqlite3_column_int64(statement, 1) > 0;
+    status = mgp_live_set(s, number, 0, err);
+    if (status == MAGPIE_OK && has_thumb) status = mgp_numbers_add(s, &s->dead_thumbs, number, err);
     if (status == MAGPIE_OK) status = mgp_catalog_step(s, s->writer, statement, &row, err);
   }
   sqlite3_reset(statement);
@@ -88,7 +93,7 @@ magpie_status mgp_store_source_remove(mgp_store *s, int64_t number, uint64_t *it
                                       magpie_error *err) {
   MGP_FORWARD(mgp_store_writable(s, true, "removing a source", err));
   uint64_t removed = 0, sources = 0;
-  MGP_FORWARD(note_thumbs(s, number, err));
+  MGP_FORWARD(note_items(s, number, err));
   MGP_FORWARD(run_numbered(s, SQL_SOURCE_ITEMS_REMOVE, number, &removed, err));
   MGP_FORWARD(run_numbered(s, SQL_SOURCE_REMOVE, number, &sources, err));
   MGP_RETURN_IF(sources == 0, err, MAGPIE_NOT_FOUND, "no source number %lld in %s",
@@ -100,7 +105,7 @@ magpie_status mgp_store_source_remove(mgp_store *s, int64_t number, uint64_t *it
 magpie_status mgp_store_source_clear(mgp_store *s, int64_t number, magpie_error *err) {
   MGP_FORWARD(mgp_store_writable(s, true, "renaming a source", err));
   uint64_t removed = 0;
-  MGP_FORWARD(note_thumbs(s, number, err));
+  MGP_FORWARD(note_items(s, number, err));
   return run_numbered(s, SQL_SOURCE_ITEMS_REMOVE, number, &removed, err);
 }
 

@@ -13,6 +13,7 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_READ_BEGIN] = "BEGIN",
+    [SQL_FORMAT] = "PRAGMA user_version",
     [SQL_HEAD_READ] = "SELECT generation, next_source, next_item, next_segment FROM head",
     [SQL_HEAD_WRITE] = "UPDATE head SET generation = ?1, next_source = ?2, next_item = ?3, "
                        "next_segment = ?4, writer = ?5, committed_ms = ?6",
@@ -32,8 +33,7 @@ static const char *const statements[SQL_COUNT] = {
                          "AND path >= ?1 AND path < ?2 ORDER BY path",
     [SQL_SOURCE_RECORDS_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NOT NULL "
                                  "AND path >= ?1 AND path < ?2 ORDER BY path",
-    [SQL_SOURCE_THUMBS] = "SELECT number FROM item WHERE source = ?1 AND thumb_size > 0",
-    [SQL_SOURCE_ITEMS] = "SELECT number FROM item WHERE source = ?1 ORDER BY number",
+    [SQL_SOURCE_ITEMS] = "SELECT number, thumb_size FROM item WHERE source = ?1 ORDER BY number",
     [SQL_SOURCE_ITEMS_REMOVE] = "DELETE FROM item WHERE source = ?1",
 
     [SQL_ITEM_ADD] =
@@ -50,14 +50,20 @@ static const char *const statements[SQL_COUNT] = {
         "i.context, i.metadata, i.text FROM item i JOIN source s ON s.number = i.source "
         "JOIN kind k ON k.number = i.kind WHERE i.number = ?1",
     [SQL_ITEM_FIND] = "SELECT number FROM item WHERE id = ?1",
-    [SQL_ITEM_KINDS] = "SELECT kind, number FROM item INDEXED BY item_kind ORDER BY kind, number",
-    [SQL_ITEM_RANGE] = "SELECT number FROM item WHERE number BETWEEN ?1 AND ?2",
+    [SQL_ITEM_KINDS] = "SELECT kind, number FROM item ORDER BY number",
+    [SQL_ITEM_RANGE] = "SELECT kind, number FROM item WHERE number BETWEEN ?1 AND ?2 "
+                       "ORDER BY number",
+    [SQL_LIVE_GET] = "SELECT kinds FROM live WHERE block = ?1",
+    [SQL_LIVE_SET] = "INSERT INTO live (block, kinds) VALUES (?1, ?2) "
+                     "ON CONFLICT (block) DO UPDATE SET kinds = ?2",
+    [SQL_LIVE_REMOVE] = "DELETE FROM live WHERE block = ?1",
+    [SQL_LIVE_REMOVE_ALL] = "DELETE FROM live",
+    [SQL_LIVE_RANGE] = "SELECT block, kinds FROM live WHERE block BETWEEN ?1 AND ?2 "
+                       "ORDER BY block",
     [SQL_ITEM_THUMB] = "SELECT number, thumb_size, thumb_hash FROM item WHERE id = ?1",
     [SQL_THUMBS] = "SELECT number FROM item WHERE thumb_size > 0 ORDER BY number",
     [SQL_KINDS] = "SELECT number, name FROM kind ORDER BY number",
     [SQL_KIND_ADD] = "INSERT INTO kind (number, name) VALUES (?1, ?2)",
-    [SQL_KIND_COUNTS] = "SELECT k.name, count(*) FROM item i JOIN kind k ON k.number = i.kind "
-                        "GROUP BY i.kind ORDER BY i.kind",
 
     [SQL_FAILURE_ADD] = "INSERT INTO failure (path, stage, code, reason, first_ms, last_ms, tries) "
                         "VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1) ON CONFLICT (path) DO UPDATE SET "

@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 
-#define MGP_STORE_FORMAT 1
+#define MGP_STORE_FORMAT 2
 
 typedef struct mgp_store mgp_store;
 

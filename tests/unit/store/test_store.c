@@ -110,11 +110,11 @@ static void store_open_when_creation_was_cut_short_then_writer_finishes_it(void 
 static void store_open_when_newer_then_names_the_writer(void **state) {
   fixture *f = *state;
   make_index(f);
-  run_sql(f->index, "PRAGMA user_version = 2; UPDATE head SET writer = '7.8.9'");
+  run_sql(f->index, "PRAGMA user_version = 3; UPDATE head SET writer = '7.8.9'");
   for (int read_only = 0; read_only < 2; read_only++) {
     assert_fails(MAGPIE_VERSION, "magpie 7.8.9",
                  mgp_store_open(NULL, f->index, read_only, &f->store, err));
-    assert_fails(MAGPIE_VERSION, "format 2",
+    assert_fails(MAGPIE_VERSION, "format 3",
                  mgp_store_open(NULL, f->index, read_only, &f->store, err));
   }
 }
