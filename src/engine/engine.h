@@ -36,7 +36,7 @@ typedef struct mgp_pack_slot {
 /* The segments of one generation, ready to be searched. Shared by searches, counted. */
 typedef struct mgp_space_view {
   char name[64];
-  bool is_lexical;
+  bool is_lexical, is_ready; /* what follows is filled when the space is first asked */
   size_t dim;
   mgp_dense_view *dense;
   mgp_lexical_view **lexical;
@@ -45,9 +45,12 @@ typedef struct mgp_space_view {
 
 typedef struct mgp_index_view {
   mgp_snapshot *snapshot;
-  mgp_space_view spaces[MGP_ENGINE_SPACES];
   size_t space_count;
-  char **damages; /* of segments that are whole files, but whose structure cannot be used */
+
+  /* guarded by lock */
+  pthread_mutex_t lock;
+  mgp_space_view spaces[MGP_ENGINE_SPACES];
+  char **damages; /* of segments with a good header that cannot be used */
   size_t damage_count, damage_capacity;
   atomic_int users;
 } mgp_index_view;
@@ -99,8 +102,11 @@ void mgp_engine_encoders_close(magpie *ix);
 magpie_status mgp_engine_view_get(magpie *ix, mgp_index_view **out, magpie_error *err);
 void mgp_engine_view_release(magpie *ix, mgp_index_view *view);
 /* Segments left out of this generation, for a warning; NULL past the last. */
-const char *mgp_engine_view_damage(const mgp_index_view *view, size_t index);
-const mgp_space_view *mgp_engine_view_space(const mgp_index_view *view, const char *name);
+const char *mgp_engine_view_damage(mgp_index_view *view, size_t index);
+/* A space with its segments verified and opened, which the first caller does; it does not change
+ * any more. *out is NULL for a space that the index has not. */
+magpie_status mgp_engine_view_space(magpie *ix, mgp_index_view *view, const char *name,
+                                    const mgp_space_view **out, magpie_error *err);
 
 /* ---- words (engine_words.c) -------------------------------------------------------------------
  */

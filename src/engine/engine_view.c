@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A generation made searchable: the mapped segments of the store's snapshot as index views, by
- * space. Built once a generation and shared by searches; the last user frees it. A segment that
- * cannot be read is left out, and a warning says so: the others still answer.
+ * space. Built once a generation and shared by searches; the last user frees it. A space is
+ * verified and opened when a search first asks it, so that opening an index costs nothing that
+ * grows with its items. A segment that cannot be read is left out, and a warning says so: the
+ * others still answer.
  */
 #include "engine/engine.h"
 
 static const mgp_section *find_section(const mgp_segment_view *segment, uint32_t kind) {
   for (size_t i = 0; i < segment->section_count; i++)
     if (segment->sections[i].kind == kind) return &segment->sections[i];
-  return NULL;
-}
-
-static mgp_space_view *space_of(mgp_index_view *view, const char *name) {
-  for (size_t i = 0; i < view->space_count; i++)
-    if (mgp_text_equal(view->spaces[i].name, name)) return &view->spaces[i];
-  if (view->space_count == MGP_ENGINE_SPACES) return NULL;
-  mgp_space_view *space = &view->spaces[view->space_count++];
-  snprintf(space->name, sizeof space->name, "%s", name);
-  return space;
-}
-
-const mgp_space_view *mgp_engine_view_space(const mgp_index_view *view, const char *name) {
-  for (size_t i = 0; i < view->space_count; i++)
-    if (mgp_text_equal(view->spaces[i].name, name)) return &view->spaces[i];
   return NULL;
 }
 
@@ -64,11 +51,14 @@ static magpie_status add_dense(magpie *ix, mgp_space_view *space, const mgp_segm
   return MAGPIE_OK;
 }
 
-const char *mgp_engine_view_damage(const mgp_index_view *view, size_t index) {
+const char *mgp_engine_view_damage(mgp_index_view *view, size_t index) {
   size_t files = 0;
   for (const char *damage; (damage = mgp_snapshot_damage(view->snapshot, files)) != NULL; files++)
     if (files == index) return damage;
-  return index - files < view->damage_count ? view->damages[index - files] : NULL;
+  pthread_mutex_lock(&view->lock);
+  const char *damage = index - files < view->damage_count ? view->damages[index - files] : NULL;
+  pthread_mutex_unlock(&view->lock);
+  return damage;
 }
 
 /* As the store says it of a file that is damaged. */
@@ -91,30 +81,65 @@ static magpie_status note_damage(magpie *ix, mgp_index_view *view, const mgp_seg
   return MAGPIE_OK;
 }
 
-static magpie_status add_segment(magpie *ix, mgp_index_view *view, const mgp_segment_view *segment,
-                                 magpie_error *err) {
-  mgp_space_view *space = space_of(view, segment->space);
-  if (!space) return MAGPIE_OK;
+static magpie_status add_segment(magpie *ix, mgp_index_view *view, mgp_space_view *space,
+                                 size_t index, magpie_error *err) {
+  const mgp_segment_view *segment = mgp_snapshot_segment(view->snapshot, index);
   magpie_error why = {0};
-  const magpie_status status = space->is_lexical ? add_lexical(ix, space, segment, &why)
-                                                 : add_dense(ix, space, segment, &why);
+  magpie_status status = mgp_snapshot_segment_verify(view->snapshot, index, &why);
+  if (status == MAGPIE_OK)
+    status = space->is_lexical ? add_lexical(ix, space, segment, &why)
+                               : add_dense(ix, space, segment, &why);
   if (status == MAGPIE_OK) return MAGPIE_OK;
   if (status != MAGPIE_NO_MEMORY) return note_damage(ix, view, segment, &why, err);
   if (err) *err = why;
   return status;
 }
 
-static void destroy_view(magpie *ix, mgp_index_view *view) {
+static void close_space(magpie *ix, mgp_space_view *space) {
+  for (size_t i = 0; space->is_lexical && i < space->count; i++)
+    mgp_lexical_view_close(space->lexical[i]);
+  mgp_free(ix->alloc, space->lexical);
+  mgp_free(ix->alloc, space->dense);
+  space->lexical = NULL;
+  space->dense = NULL;
+  space->count = space->capacity = 0;
+}
+
+/* Under the lock of the view. */
+static magpie_status make_ready(magpie *ix, mgp_index_view *view, mgp_space_view *space,
+                                magpie_error *err) {
+  for (size_t i = 0; !space->is_ready && i < mgp_snapshot_segment_count(view->snapshot); i++) {
+    if (!mgp_text_equal(mgp_snapshot_segment(view->snapshot, i)->space, space->name)) continue;
+    const magpie_status status = add_segment(ix, view, space, i, err);
+    if (status == MAGPIE_OK) continue;
+    close_space(ix, space); /* for want of memory: the next search tries again */
+    return status;
+  }
+  space->is_ready = true;
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_engine_view_space(magpie *ix, mgp_index_view *view, const char *name,
+                                    const mgp_space_view **out, magpie_error *err) {
+  *out = NULL;
   for (size_t i = 0; i < view->space_count; i++) {
     mgp_space_view *space = &view->spaces[i];
-    for (size_t j = 0; space->is_lexical && j < space->count; j++)
-      mgp_lexical_view_close(space->lexical[j]);
-    mgp_free(ix->alloc, space->lexical);
-    mgp_free(ix->alloc, space->dense);
+    if (!mgp_text_equal(space->name, name)) continue;
+    pthread_mutex_lock(&view->lock);
+    const magpie_status status = make_ready(ix, view, space, err);
+    pthread_mutex_unlock(&view->lock);
+    if (status == MAGPIE_OK) *out = space;
+    return status;
   }
+  return MAGPIE_OK;
+}
+
+static void destroy_view(magpie *ix, mgp_index_view *view) {
+  for (size_t i = 0; i < view->space_count; i++) close_space(ix, &view->spaces[i]);
   for (size_t i = 0; i < view->damage_count; i++) mgp_free(ix->alloc, view->damages[i]);
   mgp_free(ix->alloc, view->damages);
   mgp_snapshot_release(view->snapshot);
+  pthread_mutex_destroy(&view->lock);
   mgp_free(ix->alloc, view);
 }
 
@@ -122,18 +147,14 @@ static magpie_status fill_view(magpie *ix, mgp_index_view *view, magpie_error *e
   mgp_space *declared = NULL;
   size_t count = 0;
   MGP_FORWARD(mgp_store_spaces(ix->store, ix->alloc, &declared, &count, err));
-  magpie_status status = MAGPIE_OK;
-  for (size_t i = 0; i < count; i++) {
-    mgp_space_view *space = space_of(view, declared[i].name);
-    if (!space) break;
+  for (size_t i = 0; i < count && view->space_count < MGP_ENGINE_SPACES; i++) {
+    mgp_space_view *space = &view->spaces[view->space_count++];
+    snprintf(space->name, sizeof space->name, "%s", declared[i].name);
     space->dim = declared[i].dim;
     space->is_lexical = declared[i].dim == 0;
   }
   mgp_free(ix->alloc, declared);
-  for (size_t i = 0; status == MAGPIE_OK && i < mgp_snapshot_segment_count(view->snapshot); i++) {
-    status = add_segment(ix, view, mgp_snapshot_segment(view->snapshot, i), err);
-  }
-  return status;
+  return MAGPIE_OK;
 }
 
 static magpie_status build_view(magpie *ix, mgp_snapshot *snapshot, mgp_index_view **out,
@@ -145,6 +166,7 @@ static magpie_status build_view(magpie *ix, mgp_snapshot *snapshot, mgp_index_vi
   }
   view->snapshot = snapshot;
   atomic_init(&view->users, 1);
+  pthread_mutex_init(&view->lock, NULL);
   const magpie_status status = fill_view(ix, view, err);
   if (status != MAGPIE_OK) destroy_view(ix, view);
   else *out = view;

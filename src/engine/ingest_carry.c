@@ -27,7 +27,8 @@ static magpie_status carry_vectors(carrying *c, uint64_t number, mgp_queued_item
   mgp_ingest *in = c->in;
   for (size_t i = 0; i < c->row_count && q->vector_count < QUEUED_VECTORS; i++) {
     const mgp_space *row = &c->rows[i];
-    const mgp_space_view *space = mgp_engine_view_space(c->view, row->name);
+    const mgp_space_view *space = NULL;
+    MGP_FORWARD(mgp_engine_view_space(in->ix, c->view, row->name, &space, err));
     if (!space || space->is_lexical) continue;
     const float *vector = mgp_dense_find(space->dense, space->count, number);
     if (!vector) continue;

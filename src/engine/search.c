@@ -138,12 +138,13 @@ size_t mgp_search_depth(const magpie_query *query) {
 static magpie_status prepare(mgp_search *s, magpie_error *err) {
   MGP_FORWARD(check_query(s->query, err));
   MGP_FORWARD(mgp_engine_view_get(s->ix, &s->view, err));
+  MGP_FORWARD(read_kinds(s, err));
+  s->depth = mgp_search_depth(s->query);
+  MGP_FORWARD(mgp_search_recall(s, err));
   const char *damage = NULL;
   for (size_t i = 0; (damage = mgp_engine_view_damage(s->view, i)) != NULL; i++)
     mgp_search_warn(s, damage);
-  MGP_FORWARD(read_kinds(s, err));
-  s->depth = mgp_search_depth(s->query);
-  return mgp_search_recall(s, err);
+  return MAGPIE_OK;
 }
 
 magpie_status mgp_search_open(magpie *ix, const magpie_query *query, mgp_pool *pool,

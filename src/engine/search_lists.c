@@ -118,7 +118,8 @@ static magpie_status recall_words(mgp_search *s, size_t index, const magpie_part
   mgp_query_words *words = &s->words[s->words_count];
   MGP_FORWARD(mgp_engine_query_words(s->ix, s->arena, part->text, 1.0, words, err));
   s->words_count++;
-  const mgp_space_view *space = mgp_engine_view_space(s->view, MGP_WORDS_SPACE);
+  const mgp_space_view *space = NULL;
+  MGP_FORWARD(mgp_engine_view_space(s->ix, s->view, MGP_WORDS_SPACE, &space, err));
   if (!space || space->count == 0 || words->count == 0) return MAGPIE_OK;
   double coverage = 0, mass = 0;
   MGP_FORWARD(mgp_lexical_coverage(space->lexical, space->count, words->terms, words->count,
@@ -177,9 +178,12 @@ typedef struct asked_space {
 /* The encoder that made a space's vectors; false (with a warning) when it cannot be used now. */
 static bool find_encoder(mgp_search *s, const mgp_space *row, asked_space *out) {
   magpie_error why = {0};
-  *out = (asked_space){.row = row, .view = mgp_engine_view_space(s->view, row->name)};
-  if (!out->view || out->view->count == 0 || !row->pack[0]) return false;
-  if (mgp_engine_encoder(s->ix, row->pack, &out->encoder, &why) != MAGPIE_OK) {
+  *out = (asked_space){.row = row};
+  if (!row->pack[0]) return false;
+  magpie_status status = mgp_engine_view_space(s->ix, s->view, row->name, &out->view, &why);
+  if (status == MAGPIE_OK && (!out->view || out->view->count == 0)) return false;
+  if (status == MAGPIE_OK) status = mgp_engine_encoder(s->ix, row->pack, &out->encoder, &why);
+  if (status != MAGPIE_OK) {
     mgp_search_warn(s, why.message);
     return false;
   }
@@ -339,9 +343,11 @@ static magpie_status ask_item(mgp_search *s, size_t index, const magpie_part *pa
   uint64_t number = 0;
   MGP_FORWARD(find_item(s, part->item, &number, err));
   for (size_t i = 0; i < count; i++) {
-    const mgp_space_view *space = mgp_engine_view_space(s->view, rows[i].name);
-    if (!space || space->is_lexical || !mgp_text_equal(rows[i].metric, "cosine")) continue;
+    if (rows[i].dim == 0 || !mgp_text_equal(rows[i].metric, "cosine")) continue;
     if (part->space && !mgp_text_equal(part->space, rows[i].name)) continue;
+    const mgp_space_view *space = NULL;
+    MGP_FORWARD(mgp_engine_view_space(s->ix, s->view, rows[i].name, &space, err));
+    if (!space || space->is_lexical) continue;
     const float *vector = mgp_dense_find(space->dense, space->count, number);
     if (!vector) continue;
     const int medium = mgp_text_starts(rows[i].name, "sound")  ? 2
@@ -357,7 +363,8 @@ static magpie_status ask_item(mgp_search *s, size_t index, const magpie_part *pa
 static magpie_status ask_vector(mgp_search *s, size_t index, const magpie_part *part,
                                 magpie_error *err) {
   const char *name = part->space ? part->space : MGP_VECTORS_SPACE;
-  const mgp_space_view *space = mgp_engine_view_space(s->view, name);
+  const mgp_space_view *space = NULL;
+  MGP_FORWARD(mgp_engine_view_space(s->ix, s->view, name, &space, err));
   MGP_RETURN_IF(!space || space->is_lexical, err, MAGPIE_NOT_FOUND,
                 "the index has no vector space \"%s\"", name);
   MGP_RETURN_IF(space->dim != part->vector_dim, err, MAGPIE_INVALID,

@@ -58,13 +58,14 @@ static inline uint64_t mgp_segment_align(uint64_t offset) {
   return (offset + (SEGMENT_ALIGN - 1)) & ~(uint64_t)(SEGMENT_ALIGN - 1);
 }
 
-/* A mapped and verified file, shared by snapshots; `damage` is set instead of `map` when the file
- * cannot be used. Retained and released from any thread. (segment_read.c) */
+/* A mapped file, shared by snapshots; `damage` is set instead of `map` when its header cannot be
+ * used. Retained and released from any thread. (segment_read.c) */
 typedef struct mgp_segment {
   mgp_alloc *alloc;
   atomic_int references;
-  char *file, *space; /* file: "segments/000000000001.seg" */
-  uint64_t checksum;  /* of the header, as the catalog has it */
+  char *file, *space;      /* file: "segments/000000000001.seg" */
+  uint64_t checksum;       /* of the header, as the catalog has it */
+  atomic_bool is_verified; /* every byte has been compared with its checksum */
   mgp_map map;
   mgp_segment_parsed parsed;
   char *damage;
@@ -80,6 +81,8 @@ typedef struct mgp_segment_row {
 /* Fails for want of memory only: a file that is damaged gives a segment with `damage`. */
 magpie_status mgp_segment_open(mgp_alloc *a, const char *index, const mgp_segment_row *row,
                                mgp_segment **out, magpie_error *err);
+/* Reads every byte the first time; CORRUPT. Thread-safe. Not for one with `damage`. */
+magpie_status mgp_segment_verify_once(mgp_segment *segment, magpie_error *err);
 mgp_segment *mgp_segment_retain(mgp_segment *segment);
 void mgp_segment_release(mgp_segment *segment);
 /* Names a file in the catalog; in a transaction. (segment_write.c) */

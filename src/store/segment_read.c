@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reading a segment file in place. Parsing trusts nothing: every offset and size is compared with
- * the bytes at hand before it is used. Every byte of a file is checksummed once, when it is first
- * mapped: an exact search reads the same bytes anyway, so this costs about one search and warms the
- * pages.
+ * the bytes at hand before it is used. Opening reads the header and the table; every byte of a file
+ * is checksummed once, when its sections are first used: an exact search reads the same bytes
+ * anyway, so this costs about one search and warms the pages.
  */
 #include <sys/mman.h>
 
@@ -145,12 +145,19 @@ static magpie_status compare_with_row(const char *name, const mgp_segment_header
 static magpie_status map_and_check(mgp_segment *segment, const char *path,
                                    const mgp_segment_row *row, magpie_error *err) {
   MGP_FORWARD(mgp_map_open(path, &segment->map, err));
-  if (segment->map.data) /* start reading ahead: all of it is wanted now */
-    madvise((void *)(uintptr_t)segment->map.data, segment->map.size, MADV_WILLNEED);
   MGP_FORWARD(mgp_segment_parse(segment->file, segment->map.data, segment->map.size,
                                 &segment->parsed, err));
-  MGP_FORWARD(compare_with_row(segment->file, &segment->parsed.header, row, err));
-  return mgp_segment_verify(segment->file, &segment->parsed, err);
+  return compare_with_row(segment->file, &segment->parsed.header, row, err);
+}
+
+/* Two threads may do it at once: both come to the same answer. */
+magpie_status mgp_segment_verify_once(mgp_segment *segment, magpie_error *err) {
+  if (atomic_load_explicit(&segment->is_verified, memory_order_acquire)) return MAGPIE_OK;
+  /* start reading ahead: all of it is wanted now */
+  madvise((void *)(uintptr_t)segment->map.data, segment->map.size, MADV_WILLNEED);
+  MGP_FORWARD(mgp_segment_verify(segment->file, &segment->parsed, err));
+  atomic_store_explicit(&segment->is_verified, true, memory_order_release);
+  return MAGPIE_OK;
 }
 
 static magpie_status note_damage(mgp_segment *segment, const mgp_segment_row *row,

@@ -220,6 +220,7 @@ static magpie_status open_one(mgp_store *s, const segment_list *list, int64_t nu
                          .sections = segment->parsed.sections,
                          .section_count = segment->parsed.header.section_count};
   if (segment->damage) return explain_damage(s, number, segment, err);
+  MGP_FORWARD(mgp_segment_verify_once(segment, err));
   const uint64_t *ids = ids_of(&segment->parsed);
   MGP_RETURN_IF(!ids, err, MAGPIE_CORRUPT, "%s: it has no ids for its %llu rows", segment->file,
                 (unsigned long long)info->count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One generation, pinned. Taking one costs a SELECT while the generation stands; else the rows are
- * read in one read transaction, files mapped before are kept, and new ones are mapped and checked
+ * read in one read transaction, files mapped before are kept, and new ones are mapped
  * (segment_read.c) after the transaction, so that a slow disk never holds back the WAL.
  *
  * A snapshot needs no store: its files stay mapped when a writer deletes them, and item rows that
@@ -26,6 +26,7 @@ struct mgp_snapshot {
   mgp_segment **segments; /* the damaged ones too */
   size_t segment_count;
   mgp_segment_view *views; /* the good ones */
+  mgp_segment **viewed;    /* [view_count]: the segments of the views */
   size_t view_count;
   const char **damages;
   size_t damage_count;
@@ -46,6 +47,7 @@ void mgp_snapshot_release(mgp_snapshot *snap) {
   mgp_free(a, snap->kinds);
   mgp_free(a, snap->segments);
   mgp_free(a, snap->views);
+  mgp_free(a, snap->viewed);
   mgp_free(a, snap->damages);
   mgp_free(a, snap);
 }
@@ -169,23 +171,27 @@ static magpie_status open_segments(mgp_store *s, const segment_rows *rows, const
   mgp_alloc *a = s->alloc;
   snap->segments = mgp_calloc(a, rows->count, sizeof(mgp_segment *));
   snap->views = mgp_calloc(a, rows->count, sizeof *snap->views);
+  snap->viewed = mgp_calloc(a, rows->count, sizeof(mgp_segment *));
   snap->damages = mgp_calloc(a, rows->count, sizeof(const char *));
-  MGP_RETURN_IF(!snap->segments || !snap->views || !snap->damages, err, MAGPIE_NO_MEMORY,
-                "no memory for the segments of %s", s->path);
+  MGP_RETURN_IF(!snap->segments || !snap->views || !snap->viewed || !snap->damages, err,
+                MAGPIE_NO_MEMORY, "no memory for the segments of %s", s->path);
   size_t from = 0;
   for (size_t i = 0; i < rows->count; i++) {
     mgp_segment *segment = find_open(last, &rows->rows[i], &from);
     if (segment) mgp_segment_retain(segment);
     else MGP_FORWARD(mgp_segment_open(a, s->path, &rows->rows[i], &segment, err));
     snap->segments[snap->segment_count++] = segment;
-    if (segment->damage) snap->damages[snap->damage_count++] = segment->damage;
-    else
-      snap->views[snap->view_count++] =
-          (mgp_segment_view){.space = segment->space,
-                             .file = segment->file,
-                             .count = segment->parsed.header.count,
-                             .sections = segment->parsed.sections,
-                             .section_count = segment->parsed.header.section_count};
+    if (segment->damage) {
+      snap->damages[snap->damage_count++] = segment->damage;
+      continue;
+    }
+    snap->viewed[snap->view_count] = segment;
+    snap->views[snap->view_count++] =
+        (mgp_segment_view){.space = segment->space,
+                           .file = segment->file,
+                           .count = segment->parsed.header.count,
+                           .sections = segment->parsed.sections,
+                           .section_count = segment->parsed.header.section_count};
   }
   return MAGPIE_OK;
 }
@@ -281,6 +287,12 @@ size_t mgp_snapshot_segment_count(const mgp_snapshot *snap) {
 
 const mgp_segment_view *mgp_snapshot_segment(const mgp_snapshot *snap, size_t index) {
   return index < snap->view_count ? &snap->views[index] : NULL;
+}
+
+magpie_status mgp_snapshot_segment_verify(const mgp_snapshot *snap, size_t index,
+                                          magpie_error *err) {
+  MGP_RETURN_IF(index >= snap->view_count, err, MAGPIE_INVALID, "there is no segment %zu", index);
+  return mgp_segment_verify_once(snap->viewed[index], err);
 }
 
 const char *mgp_snapshot_damage(const mgp_snapshot *snap, size_t index) {

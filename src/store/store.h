@@ -108,8 +108,9 @@ magpie_status mgp_store_setting_set(mgp_store *s, const char *name, const char *
 /* ---- reading (snapshot.c, catalog_read.c)
  * ------------------------------------------------------------ */
 
-/* One generation, pinned: the segments of every space, mapped and checksummed on first open, and
- * the live items with kind. Shared by reader threads; destroyed by the last release. */
+/* One generation, pinned: the segments of every space, mapped, with headers checked, and the live
+ * items with kind. What opening costs grows with the segments, hardly with the items. Shared by
+ * reader threads; destroyed by the last release. */
 typedef struct mgp_snapshot mgp_snapshot;
 magpie_status mgp_snapshot_get(mgp_store *s, mgp_snapshot **out, magpie_error *err);
 void mgp_snapshot_release(mgp_snapshot *snap);
@@ -122,7 +123,12 @@ typedef struct mgp_segment_view {
 } mgp_segment_view;
 size_t mgp_snapshot_segment_count(const mgp_snapshot *snap);
 const mgp_segment_view *mgp_snapshot_segment(const mgp_snapshot *snap, size_t index);
-/* Damaged segments left out, for a warning; NULL past the last. */
+/* Compares every byte of the segment with its checksums, once for all snapshots that have it: to be
+ * called before its sections are used. CORRUPT names the section. Thread-safe. */
+magpie_status mgp_snapshot_segment_verify(const mgp_snapshot *snap, size_t index,
+                                          magpie_error *err);
+/* Segments left out because their header is damaged or they are missing, for a warning; NULL past
+ * the last. */
 const char *mgp_snapshot_damage(const mgp_snapshot *snap, size_t index);
 /* Is this item alive, and of what kind? Kind is a small number; 0: dead. */
 int mgp_snapshot_kind(const mgp_snapshot *snap, uint64_t item);
