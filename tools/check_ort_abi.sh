@@ -57,6 +57,10 @@ cat >"$program" <<'C'
 MGP_ORT_SLOTS(CHECK)
 _Static_assert(ORT_LOGGING_LEVEL_FATAL == MGP_ORT_LOG_FATAL, "log level");
 _Static_assert(ORT_ENABLE_ALL == MGP_ORT_OPTIMISE_ALL, "optimisation level");
+_Static_assert(offsetof(OrtAllocator, Alloc) == offsetof(mgp_ort_allocator_table, take), "Alloc");
+_Static_assert(offsetof(OrtAllocator, Free) == offsetof(mgp_ort_allocator_table, give), "Free");
+_Static_assert(offsetof(OrtAllocator, Info) == offsetof(mgp_ort_allocator_table, describe), "Info");
+_Static_assert(offsetof(OrtAllocator, Reserve) == offsetof(mgp_ort_allocator_table, take_for_session), "Reserve");
 _Static_assert(OrtDeviceAllocator == MGP_ORT_ALLOCATOR_DEVICE, "allocator");
 _Static_assert(OrtMemTypeDefault == MGP_ORT_MEMORY_DEFAULT, "memory type");
 _Static_assert(ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT == MGP_ORT_FLOAT, "float");

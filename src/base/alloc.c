@@ -3,6 +3,7 @@
  * A counted allocator with a ceiling. Each block carries its size in a 16-byte header, so that the
  * count is exact without a size argument to free. This is the one file of src/ that calls malloc.
  */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/base.h"
@@ -12,16 +13,26 @@
 struct mgp_alloc {
   uint64_t limit; /* 0: none */
   atomic_uint_fast64_t used, peak;
-  atomic_int_fast64_t fail_in; /* tests: counts down to the failing allocation; 0: off */
+  atomic_uint_fast64_t refused; /* the last size that was over the ceiling, for the message */
+  atomic_int_fast64_t fail_in;  /* tests: counts down to the failing allocation; 0: off */
+  pthread_mutex_t mutex;
+  pthread_cond_t released;
+  uint64_t waitable; /* guarded by mutex: reserved by mgp_alloc_reserve_wait */
 };
 
 mgp_alloc *mgp_alloc_create(uint64_t limit) {
   mgp_alloc *a = calloc(1, sizeof *a);
-  if (a) a->limit = limit;
+  if (!a) return NULL;
+  a->limit = limit;
+  pthread_mutex_init(&a->mutex, NULL);
+  pthread_cond_init(&a->released, NULL);
   return a;
 }
 
 void mgp_alloc_destroy(mgp_alloc *a) {
+  if (!a) return;
+  pthread_mutex_destroy(&a->mutex);
+  pthread_cond_destroy(&a->released);
   free(a);
 }
 
@@ -37,6 +48,16 @@ uint64_t mgp_alloc_peak(const mgp_alloc *a) {
   return a ? atomic_load(&a->peak) : 0;
 }
 
+uint64_t mgp_alloc_limit(const mgp_alloc *a) {
+  return a ? a->limit : 0;
+}
+
+uint64_t mgp_alloc_left(const mgp_alloc *a) {
+  if (!a || !a->limit) return UINT64_MAX;
+  const uint64_t used = mgp_alloc_used(a);
+  return used < a->limit ? a->limit - used : 0;
+}
+
 static bool must_fail(mgp_alloc *a) {
   if (atomic_load_explicit(&a->fail_in, memory_order_relaxed) == 0) return false;
   return atomic_fetch_sub(&a->fail_in, 1) == 1;
@@ -50,7 +71,10 @@ static bool reserve(mgp_alloc *a, uint64_t size) {
   uint_fast64_t used = atomic_load_explicit(&a->used, memory_order_relaxed);
   /* compared before it is added: a size that is refused must not trouble the other threads */
   do {
-    if (used > limit || size > limit - used) return false;
+    if (used > limit || size > limit - used) {
+      atomic_store_explicit(&a->refused, size, memory_order_relaxed);
+      return false;
+    }
   } while (!atomic_compare_exchange_weak(&a->used, &used, used + size));
   uint_fast64_t peak = atomic_load_explicit(&a->peak, memory_order_relaxed);
   while (used + size > peak && !atomic_compare_exchange_weak(&a->peak, &peak, used + size)) {
@@ -61,6 +85,87 @@ static bool reserve(mgp_alloc *a, uint64_t size) {
 static void give_back(mgp_alloc *a, uint64_t size) {
   if (a) atomic_fetch_sub(&a->used, size);
 }
+
+/* ---- what other libraries take --------------------------------------------------------------- */
+
+bool mgp_alloc_reserve(mgp_alloc *a, uint64_t size) {
+  return reserve(a, size);
+}
+
+void mgp_alloc_release(mgp_alloc *a, uint64_t size) {
+  give_back(a, size);
+}
+
+bool mgp_alloc_reserve_wait(mgp_alloc *a, uint64_t size) {
+  if (!a) return true;
+  pthread_mutex_lock(&a->mutex);
+  bool is_ours = reserve(a, size);
+  while (!is_ours && a->waitable > 0 && (!a->limit || size <= a->limit)) {
+    pthread_cond_wait(&a->released, &a->mutex);
+    is_ours = reserve(a, size);
+  }
+  if (is_ours) a->waitable += size;
+  pthread_mutex_unlock(&a->mutex);
+  return is_ours;
+}
+
+void mgp_alloc_release_wait(mgp_alloc *a, uint64_t size) {
+  if (!a || size == 0) return;
+  pthread_mutex_lock(&a->mutex);
+  give_back(a, size);
+  a->waitable -= size;
+  pthread_cond_broadcast(&a->released);
+  pthread_mutex_unlock(&a->mutex);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------
+ */
+
+#define MEGABYTE UINT64_C(1048576)
+
+static uint64_t megabytes(uint64_t size) {
+  return size / MEGABYTE + (size % MEGABYTE != 0);
+}
+
+/* A round figure with an eighth of room, for there is always some more. */
+static uint64_t advised(const mgp_alloc *a, uint64_t need) {
+  const uint64_t used = mgp_alloc_used(a),
+                 wanted = used > UINT64_MAX / 2 - need ? need : used + need;
+  const uint64_t floor = a->limit + a->limit / 4, roomy = wanted + wanted / 8;
+  return (megabytes(roomy > floor ? roomy : floor) + 31) / 32 * 32;
+}
+
+magpie_status mgp_alloc_fail(const mgp_alloc *a, uint64_t need, magpie_error *err,
+                             const char *format, ...) {
+  char what[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(what, sizeof what, format, args);
+  va_end(args);
+  if (!a || !a->limit || need > UINT64_MAX / 4)
+    return mgp_fail(err, MAGPIE_NO_MEMORY, "%s needs about %lluM of memory, which is not there",
+                    what, (unsigned long long)megabytes(need));
+  return mgp_fail(
+      err, MAGPIE_NO_MEMORY,
+      "%s needs about %lluM of memory; --memory is %lluM, of which %lluM are in use: "
+      "raise it to at least %lluM",
+      what, (unsigned long long)megabytes(need), (unsigned long long)megabytes(a->limit),
+      (unsigned long long)megabytes(mgp_alloc_used(a)), (unsigned long long)advised(a, need));
+}
+
+void mgp_alloc_explain(const mgp_alloc *a, magpie_error *err) {
+  if (!a || !a->limit || !err || err->code != MAGPIE_NO_MEMORY) return;
+  const uint64_t refused = atomic_load(&a->refused);
+  if (!refused || strstr(err->message, "--memory")) return;
+  const size_t used = strlen(err->message);
+  snprintf(err->message + used, sizeof err->message - used,
+           "; --memory is %lluM and %llu more bytes were wanted: raise it to at least %lluM",
+           (unsigned long long)megabytes(a->limit), (unsigned long long)refused,
+           (unsigned long long)advised(a, refused));
+}
+
+/* ---- blocks -----------------------------------------------------------------------------------
+ */
 
 static size_t block_size(const void *block) {
   size_t size;

@@ -62,6 +62,19 @@ char *mgp_strdup(mgp_alloc *a, const char *text);
 char *mgp_strndup(mgp_alloc *a, const char *text, size_t size);
 uint64_t mgp_alloc_used(const mgp_alloc *a);
 uint64_t mgp_alloc_peak(const mgp_alloc *a);
+uint64_t mgp_alloc_limit(const mgp_alloc *a); /* 0: none */
+uint64_t mgp_alloc_left(const mgp_alloc *a);  /* UINT64_MAX without a ceiling */
+/* Counts what another library is about to take on our behalf. `wait` lets it wait for what other
+ * threads reserved in the same way, so a thread that waits must hold no such reservation itself. */
+bool mgp_alloc_reserve(mgp_alloc *a, uint64_t size);
+bool mgp_alloc_reserve_wait(mgp_alloc *a, uint64_t size);
+void mgp_alloc_release(mgp_alloc *a, uint64_t size);
+void mgp_alloc_release_wait(mgp_alloc *a, uint64_t size);
+/* NO_MEMORY in one sentence: "WHAT needs about 12M; --memory is 64M, …: raise it to at least …". */
+magpie_status mgp_alloc_fail(const mgp_alloc *a, uint64_t need, magpie_error *err,
+                             const char *format, ...) MGP_PRINTF(4, 5);
+/* Adds the budget and what to do to a NO_MEMORY error that does not name them. */
+void mgp_alloc_explain(const mgp_alloc *a, magpie_error *err);
 /* Tests: the n-th allocation from now on fails once; 0 switches it off. */
 void mgp_alloc_fail_at(mgp_alloc *a, uint64_t n);
 

@@ -4,10 +4,23 @@
  * the model when it is opened, so that a wrong file is one clear message and not a crash later.
  * Threads: a session runs on the caller's thread (callers are parallel over batches); Run is
  * thread-safe, the rest of the struct is constant after open.
- * Memory: the runtime's arena keeps what the largest batch took, so batches stay small
- * (MGP_BATCH_TOKENS); memory patterns are off, because they plan for each new shape of batch.
+ * Memory: counted by ort_memory.c, where the runtime's own arena would keep what the largest batch
+ * took; memory patterns are off, because they plan for each new shape of batch. A run that finds no
+ * room is tried again alone, when what the other threads run has ended.
  */
 #include "encode/model_session.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "encode/ort_memory.h"
+
+/* While a model is read, its file lies in memory once more; a graph takes some more than weights.
+ * Measured by bench_memory.py: docs/decisions/0014-memory-budget.md. */
+#define GRAPH_BYTES (UINT64_C(4) << 20)
+
+/* Runs share it; one that tries again has it alone. */
+static pthread_rwlock_t run_gate = PTHREAD_RWLOCK_INITIALIZER;
 
 typedef struct port {
   char *name;
@@ -26,6 +39,7 @@ struct mgp_model {
   const mgp_runtime *runtime;
   OrtSession *session;
   char *pack, *file; /* for messages */
+  uint64_t reserved; /* what the runtime holds beside its allocator */
   port_list inputs, outputs;
 };
 
@@ -82,7 +96,33 @@ static magpie_status read_ports(mgp_model *m, bool is_input, port_list *list, ma
   return MAGPIE_OK;
 }
 
+/* What loading takes at its height: the file as read, the weights out of it, packed weights. */
+static uint64_t loading_bytes(const char *path) {
+  struct stat st = {0};
+  return stat(path, &st) == 0 ? (uint64_t)st.st_size * 2 + GRAPH_BYTES : GRAPH_BYTES;
+}
+
+static magpie_status fail_loading(const mgp_model *m, uint64_t need, magpie_error *err) {
+  return mgp_alloc_fail(m->alloc, need, err, "the pack %s (%s)", m->pack, m->file);
+}
+
+static magpie_status make_session(mgp_model *m, const char *path, magpie_error *err);
+
+/* The file's bytes are counted while it is read, the weights by the allocator. */
 static magpie_status create_session(mgp_model *m, const char *path, magpie_error *err) {
+  const uint64_t need = loading_bytes(path), reading = (need - GRAPH_BYTES) / 2 + GRAPH_BYTES;
+  if (need > mgp_alloc_left(m->alloc) || !mgp_alloc_reserve(m->alloc, reading))
+    return fail_loading(m, need, err);
+  mgp_ort_memory_enter(m->alloc);
+  magpie_status status = make_session(m, path, err);
+  const size_t refused = mgp_ort_memory_leave();
+  mgp_alloc_release(m->alloc, reading);
+  if (status == MAGPIE_OK && mgp_alloc_reserve(m->alloc, GRAPH_BYTES)) m->reserved = GRAPH_BYTES;
+  if (status != MAGPIE_OK && refused) status = fail_loading(m, need + refused, err);
+  return status;
+}
+
+static magpie_status make_session(mgp_model *m, const char *path, magpie_error *err) {
   const mgp_ort *ort = &m->runtime->ort;
   OrtSessionOptions *options = NULL;
   OrtStatus *bad = ort->CreateSessionOptions(&options);
@@ -90,6 +130,7 @@ static magpie_status create_session(mgp_model *m, const char *path, magpie_error
   if (!bad) bad = ort->SetInterOpNumThreads(options, 1);
   if (!bad) bad = ort->SetSessionGraphOptimizationLevel(options, MGP_ORT_OPTIMISE_ALL);
   if (!bad) bad = ort->DisableMemPattern(options);
+  if (!bad) bad = ort->AddSessionConfigEntry(options, "session.use_env_allocators", "1");
   if (!bad) bad = ort->CreateSession(m->runtime->env, path, options, &m->session);
   if (options) ort->ReleaseSessionOptions(options);
   return mgp_runtime_check(m->runtime, bad, err,
@@ -123,6 +164,7 @@ void mgp_model_close(mgp_model *m) {
   if (m->session) m->runtime->ort.ReleaseSession(m->session);
   for (size_t i = 0; i < m->inputs.count; i++) mgp_free(m->alloc, m->inputs.ports[i].name);
   for (size_t i = 0; i < m->outputs.count; i++) mgp_free(m->alloc, m->outputs.ports[i].name);
+  mgp_alloc_release(m->alloc, m->reserved);
   mgp_free(m->alloc, m->pack);
   mgp_free(m->alloc, m->file);
   mgp_free(m->alloc, m);
@@ -225,6 +267,34 @@ static OrtStatus *read_output(const mgp_model *m, mgp_model_output *o, unsigned 
   return bad;
 }
 
+typedef struct run_call {
+  const char *const *names, *const *output_names;
+  OrtValue **values, **results;
+  size_t input_count, output_count;
+} run_call;
+
+/* *refused: the size that the budget had no room for, or 0. */
+static OrtStatus *run_once(const mgp_model *m, const run_call *c, size_t *refused) {
+  mgp_ort_memory_enter(m->alloc);
+  OrtStatus *bad =
+      m->runtime->ort.Run(m->session, NULL, c->names, (const OrtValue *const *)c->values,
+                          c->input_count, c->output_names, c->output_count, c->results);
+  *refused = mgp_ort_memory_leave();
+  return bad;
+}
+
+static OrtStatus *run_session(const mgp_model *m, const run_call *c, size_t *refused) {
+  pthread_rwlock_rdlock(&run_gate);
+  OrtStatus *bad = run_once(m, c, refused);
+  pthread_rwlock_unlock(&run_gate);
+  if (!bad || !*refused) return bad;
+  m->runtime->ort.ReleaseStatus(bad);
+  pthread_rwlock_wrlock(&run_gate);
+  bad = run_once(m, c, refused);
+  pthread_rwlock_unlock(&run_gate);
+  return bad;
+}
+
 magpie_status mgp_model_run(const mgp_model *m, const mgp_tensor *inputs, size_t input_count,
                             const char *const *output_names, size_t output_count,
                             mgp_model_output *outs, magpie_error *err) {
@@ -239,9 +309,15 @@ magpie_status mgp_model_run(const mgp_model *m, const mgp_tensor *inputs, size_t
     names[i] = inputs[i].name;
     bad = wrap_input(m, &inputs[i], &values[i]);
   }
-  if (!bad)
-    bad = ort->Run(m->session, NULL, names, (const OrtValue *const *)values, input_count,
-                   output_names, output_count, results);
+  size_t refused = 0;
+  const run_call call = {.names = names,
+                         .output_names = output_names,
+                         .values = values,
+                         .results = results,
+                         .input_count = input_count,
+                         .output_count = output_count};
+  if (!bad) bad = run_session(m, &call, &refused);
+  const bool is_over = bad && refused;
   unsigned wrong_type = 0;
   for (size_t i = 0; i < output_count; i++) {
     unsigned type = MGP_ORT_FLOAT;
@@ -253,6 +329,8 @@ magpie_status mgp_model_run(const mgp_model *m, const mgp_tensor *inputs, size_t
     if (values[i]) ort->ReleaseValue(values[i]);
   magpie_status status =
       mgp_runtime_check(m->runtime, bad, err, "pack %s: running %s failed", m->pack, m->file);
+  if (is_over)
+    status = mgp_alloc_fail(m->alloc, refused, err, "running the pack %s (%s)", m->pack, m->file);
   if (status == MAGPIE_OK && wrong_type)
     status = mgp_fail(err, MAGPIE_MODEL, "pack %s: %s gave element type %u, expected float (1)",
                       m->pack, m->file, wrong_type);

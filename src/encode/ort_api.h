@@ -39,6 +39,16 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 typedef void (*mgp_ort_log)(void *context, unsigned severity, const char *category, const char *id,
                             const char *place, const char *message);
 
+/* What an OrtAllocator of ours must look like. Members of later versions follow; with `version` 22
+ * the runtime does not look at them. */
+typedef struct mgp_ort_allocator {
+  uint32_t version;
+  void *(*take)(OrtAllocator *self, size_t size);
+  void (*give)(OrtAllocator *self, void *block);
+  const OrtMemoryInfo *(*describe)(const OrtAllocator *self);
+  void *(*take_for_session)(OrtAllocator *self, size_t size);
+} mgp_ort_allocator_table;
+
 /* X(slot, name, returns, parameters) */
 #define MGP_ORT_SLOTS(X)                                                                           \
   X(2, GetErrorMessage, const char *, (const OrtStatus *status))                                   \
@@ -88,7 +98,10 @@ typedef void (*mgp_ort_log)(void *context, unsigned severity, const char *catego
   X(96, ReleaseValue, void, (OrtValue * value))                                                    \
   X(98, ReleaseTypeInfo, void, (OrtTypeInfo * info))                                               \
   X(99, ReleaseTensorTypeAndShapeInfo, void, (OrtTensorTypeAndShapeInfo * info))                   \
-  X(100, ReleaseSessionOptions, void, (OrtSessionOptions * options))
+  X(100, ReleaseSessionOptions, void, (OrtSessionOptions * options))                               \
+  X(130, AddSessionConfigEntry, OrtStatus *,                                                       \
+    (OrtSessionOptions * options, const char *key, const char *value))                             \
+  X(176, RegisterAllocator, OrtStatus *, (OrtEnv * env, OrtAllocator * allocator))
 
 /* One pointer a slot, under its name. */
 typedef struct mgp_ort {

@@ -5,6 +5,7 @@
  * Lock: load_lock guards the one instance; after it is ready it is only read.
  */
 #include "encode/ort_runtime.h"
+#include "encode/ort_memory.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -73,6 +74,9 @@ static magpie_status start(void *library, const char *path, magpie_error *err) {
   if (status == MAGPIE_OK)
     status = mgp_runtime_check(&r, r.ort.GetAllocatorWithDefaultOptions(&r.allocator), err,
                                "%s has no allocator", path);
+  if (status == MAGPIE_OK)
+    status = mgp_runtime_check(&r, r.ort.RegisterAllocator(r.env, mgp_ort_allocator(r.memory)), err,
+                               "%s takes no allocator", path);
   if (status != MAGPIE_OK) {
     if (r.memory) r.ort.ReleaseMemoryInfo(r.memory);
     r.ort.ReleaseEnv(r.env);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "base/base.h"
 
@@ -169,8 +170,67 @@ static void grow_keeps_the_array_when_it_fails(void **state) {
   mgp_alloc_destroy(a);
 }
 
+/* ---- reservations: what other libraries take ---- */
+
+static void reservation_over_the_ceiling_is_refused_and_counts_nothing(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(4096);
+  assert_true(mgp_alloc_reserve(a, 3000));
+  assert_int_equal(mgp_alloc_left(a), 1096);
+  assert_false(mgp_alloc_reserve(a, 1097));
+  assert_null(mgp_malloc(a, 1097)); /* blocks and reservations share one ceiling */
+  assert_int_equal(mgp_alloc_used(a), 3000);
+  mgp_alloc_release(a, 3000);
+  assert_false(mgp_alloc_reserve_wait(a, 4097)); /* never fits: no waiting */
+  assert_int_equal(mgp_alloc_used(a), 0);
+  mgp_alloc_destroy(a);
+}
+
+static void *release_soon(void *context) {
+  nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  mgp_alloc_release_wait(context, 3000);
+  return NULL;
+}
+
+static void reservation_when_another_thread_holds_one_waits_for_it(void **state) {
+  (void)state;
+  mgp_alloc *a = mgp_alloc_create(4096);
+  pthread_t other;
+  assert_true(mgp_alloc_reserve_wait(a, 3000));
+  assert_int_equal(pthread_create(&other, NULL, release_soon, a), 0);
+  assert_true(mgp_alloc_reserve_wait(a, 2000));
+  pthread_join(other, NULL);
+  assert_int_equal(mgp_alloc_used(a), 2000);
+  mgp_alloc_release_wait(a, 2000);
+  assert_int_equal(mgp_alloc_used(a), 0);
+  mgp_alloc_destroy(a);
+}
+
+static void errors_of_the_budget_name_it_what_was_wanted_and_what_to_do(void **state) {
+  (void)state;
+  magpie_error err = {0};
+  mgp_alloc *a = mgp_alloc_create(UINT64_C(128) << 20);
+  assert_int_equal(mgp_alloc_fail(a, UINT64_C(310) << 20, &err, "the pack %s", "clip"),
+                   MAGPIE_NO_MEMORY);
+  assert_string_equal(err.message,
+                      "the pack clip needs about 310M of memory; --memory is 128M, of which 0M are "
+                      "in use: raise it to at least 352M");
+  assert_null(mgp_malloc(a, UINT64_C(200) << 20));
+  mgp_fail(&err, MAGPIE_NO_MEMORY, "no memory for a page");
+  mgp_alloc_explain(a, &err);
+  assert_non_null(strstr(err.message, "no memory for a page; --memory is 128M and 209715216 more"));
+  char once[sizeof err.message];
+  memcpy(once, err.message, sizeof once);
+  mgp_alloc_explain(a, &err);
+  assert_string_equal(err.message, once);
+  mgp_alloc_destroy(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(reservation_over_the_ceiling_is_refused_and_counts_nothing),
+      cmocka_unit_test(reservation_when_another_thread_holds_one_waits_for_it),
+      cmocka_unit_test(errors_of_the_budget_name_it_what_was_wanted_and_what_to_do),
       cmocka_unit_test(allocator_over_its_ceiling_gives_null_and_keeps_its_count),
       cmocka_unit_test(allocator_refuses_sizes_that_overflow),
       cmocka_unit_test(allocator_refusing_a_giant_leaves_count_and_peak),
