@@ -146,6 +146,10 @@ typedef struct mgp_ingest_source {
   bool is_carried; /* renamed: the row changes, and its items are written anew as they were */
   magpie_error failure;
   char *ledger_name;              /* path or FILE:LINE for the failure ledger */
+  struct {                        /* as the last commit left it: a batch may be tried again */
+    int64_t replaces, number;
+    bool is_added;
+  } before;
   struct mgp_ingest_source *next; /* in the batch */
   bool in_batch;
 } mgp_ingest_source;

@@ -15,6 +15,8 @@
 
 #include <stdlib.h>
 
+#define SOURCE_STRINGS 512 /* path, title and the like, about */
+
 void mgp_ingest_tell(mgp_ingest *in, magpie_event_type type, const char *path,
                      const char *message) {
   if (!in->options.progress) return;
@@ -41,6 +43,7 @@ void mgp_ingest_stop(mgp_ingest *in, magpie_status status, const magpie_error *e
   if (in->status != MAGPIE_OK) return;
   in->status = status;
   if (err) in->error = *err;
+  mgp_alloc_explain(in->ix->alloc, &in->error);
 }
 
 size_t mgp_ingest_space_index(mgp_ingest *in, const char *name, const char *pack, const char *hash,
@@ -123,6 +126,16 @@ static magpie_status load_encoders(mgp_ingest *in, magpie_error *err) {
   return load_vector_spaces(in, err);
 }
 
+/* Writing a batch takes about as much again as the queue, and reading goes on beside it. */
+static magpie_status share_budget(mgp_ingest *in, magpie_error *err) {
+  const uint64_t left = mgp_alloc_left(in->ix->alloc), share = left / 8;
+  if (share < BATCH_BYTES_LEAST)
+    return mgp_alloc_fail(in->ix->alloc, UINT64_C(8) * BATCH_BYTES_LEAST, err,
+                          "indexing beside the models");
+  in->batch_bytes = share < BATCH_BYTES ? share : BATCH_BYTES;
+  return MAGPIE_OK;
+}
+
 static magpie_status load_languages(mgp_ingest *in, magpie_error *err) {
   char *stored = NULL;
   MGP_FORWARD(mgp_store_setting_get(in->ix->store, "languages", &stored, err));
@@ -138,6 +151,7 @@ static magpie_status open_parts(mgp_ingest *in, magpie_error *err) {
   MGP_RETURN_IF(!in->arena, err, MAGPIE_NO_MEMORY, "no memory to index");
   if (!ix->decode_pool) MGP_FORWARD(mgp_pool_create(ix->threads, &ix->decode_pool, err));
   MGP_FORWARD(load_encoders(in, err));
+  MGP_FORWARD(share_budget(in, err));
   return load_languages(in, err);
 }
 
@@ -269,6 +283,7 @@ void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source) {
 void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source) {
   if (source->in_batch) return;
   source->in_batch = true;
+  in->queued_bytes += sizeof *source + SOURCE_STRINGS;
   mgp_ingest_source **at = &in->sources;
   while (*at && (*at)->sequence < source->sequence) at = &(*at)->next;
   source->next = *at;
@@ -299,6 +314,7 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
   source->is_partial = has_good_items; /* a table with bad lines, a cut recording */
   source->is_failed = status != MAGPIE_OK && !has_good_items;
   if (failure) source->failure = *failure;
+  mgp_alloc_explain(in->ix->alloc, &source->failure);
   cut_path(&source->failure, source->ledger_name);
   mgp_ingest_queue_source(in, source);
   if (status == MAGPIE_CANCELLED || in->status != MAGPIE_OK) { /* the next run takes it again */

@@ -12,7 +12,8 @@
  * little padding, few enough that a kill loses some seconds of work. */
 #define BATCH_TEXTS 192
 #define BATCH_ITEMS 4096
-#define BATCH_BYTES (32u << 20)
+#define BATCH_BYTES (32u << 20) /* or less: mgp_ingest.batch_bytes */
+#define BATCH_BYTES_LEAST (256u << 10)
 #define BATCH_SECONDS 5.0
 
 typedef struct mgp_ingest_space {
@@ -31,9 +32,10 @@ typedef struct mgp_queued_vector {
 
 typedef struct mgp_queued_item {
   mgp_ingest_source *source;
-  mgp_item row; /* strings in the batch arena */
-  char *words;  /* what the lexical index reads */
-  char *prose;  /* what the text encoder reads, or NULL */
+  mgp_item row;         /* strings in the batch arena */
+  const char *local_id; /* row.id before the source had its number, or NULL */
+  char *words;          /* what the lexical index reads */
+  char *prose;          /* what the text encoder reads, or NULL */
   size_t tokens, ordinal;
   mgp_queued_vector vectors[QUEUED_VECTORS];
   size_t vector_count;
@@ -51,6 +53,7 @@ struct mgp_ingest {
   size_t media_spaces[MGP_ENGINE_PACKS][QUEUED_VECTORS]; /* pack's space -> ours, or SIZE_MAX */
   size_t media_count;
   size_t text_space, words_space; /* text_space is SIZE_MAX without a text pack */
+  uint64_t batch_bytes; /* what may be queued: a share of what the models leave of the budget */
   double started;
 
   /* guarded by mutex */
@@ -65,6 +68,7 @@ struct mgp_ingest {
   char languages[256]; /* "de,en": what was stemmed in this index */
   bool languages_changed;
   double last_commit;
+  uint64_t flushes;
   bool merge_failed;
   magpie_status status; /* the first error that ends the ingest */
   magpie_error error;

@@ -107,10 +107,29 @@ static magpie_status encode_batch(text_job *job, const text_batch *batch, magpie
   return status;
 }
 
+/* A batch that finds no room is encoded in halves: longest text first, the rest is smaller. */
+static magpie_status encode_some(text_job *job, text_batch batch, magpie_error *err) {
+  text_batch todo[MGP_BATCH_TEXTS + 1] = {batch}; /* each halving adds one */
+  size_t left = 1;
+  while (left > 0) {
+    text_batch *next = &todo[left - 1];
+    const magpie_status status = encode_batch(job, next, err);
+    if (status != MAGPIE_OK && (status != MAGPIE_NO_MEMORY || next->count < 2)) return status;
+    if (status == MAGPIE_OK) {
+      left--;
+    } else {
+      const size_t half = next->count / 2;
+      todo[left++] = (text_batch){.first = next->first, .count = half};
+      *next = (text_batch){.first = next->first + half, .count = next->count - half};
+    }
+  }
+  return MAGPIE_OK;
+}
+
 static void run_batch(void *context, size_t index) {
   text_job *job = context;
   magpie_error err = {0};
-  const magpie_status status = encode_batch(job, &job->batches[index], &err);
+  const magpie_status status = encode_some(job, job->batches[index], &err);
   if (status != MAGPIE_OK) job_fail(job, status, &err);
 }
 
@@ -221,6 +240,7 @@ static magpie_status write_items(mgp_ingest *in, magpie_error *err) {
   for (size_t i = 0; i < in->item_count; i++) {
     mgp_queued_item *q = in->items[i];
     if (q->row.id[0] == '#') {
+      q->local_id = q->row.id;
       q->row.id =
           mgp_arena_printf(in->arena, "@%lld%s", (long long)q->source->row.number, q->row.id);
       MGP_RETURN_IF(!q->row.id, err, MAGPIE_NO_MEMORY, "no memory for an item id");
@@ -374,6 +394,90 @@ void mgp_ingest_merge(mgp_ingest *in, magpie_status (*merge)(magpie *ix, const v
   mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, err.message);
 }
 
+/* ---- one batch, or several where memory is short ----------------------------------------------
+ */
+
+static void note_before(mgp_ingest *in) {
+  for (mgp_ingest_source *s = in->sources; s; s = s->next) {
+    s->before.replaces = s->replaces;
+    s->before.number = s->row.number;
+    s->before.is_added = s->is_added;
+  }
+}
+
+static void restore_before(mgp_ingest *in, const magpie_report *report) {
+  *in->report = *report;
+  for (mgp_ingest_source *s = in->sources; s; s = s->next) {
+    s->replaces = s->before.replaces;
+    s->row.number = s->before.number;
+    s->is_added = s->before.is_added;
+  }
+  for (size_t i = 0; i < in->item_count; i++)
+    if (in->items[i]->local_id) in->items[i]->row.id = in->items[i]->local_id;
+}
+
+/* The queue as one transaction; what it changed in memory is undone when it fails. */
+static magpie_status write_queue(mgp_ingest *in, magpie_error *err) {
+  const magpie_report report = *in->report;
+  note_before(in);
+  magpie_status status = mgp_store_begin(in->ix->store, err);
+  if (status != MAGPIE_OK) return status;
+  const bool changed = in->languages_changed;
+  status = write_batch(in, err);
+  if (status == MAGPIE_OK) return MAGPIE_OK;
+  undo_batch(in);
+  restore_before(in, &report);
+  in->languages_changed = changed;
+  return status;
+}
+
+/* The queue is cut behind item `count`. The source that lies on both sides is not whole in the
+ * first part, as one that is larger than a batch. */
+static magpie_status write_first(mgp_ingest *in, size_t count, magpie_error *err) {
+  mgp_ingest_source *last = in->items[count - 1]->source, *rest = last->next;
+  const size_t all = in->item_count;
+  const bool is_cut = in->items[count]->source == last, is_done = last->is_done;
+  last->next = NULL;
+  last->is_done = is_done && !is_cut;
+  in->item_count = count;
+  const magpie_status status = write_queue(in, err);
+  last->next = rest;
+  last->is_done = is_done;
+  in->item_count = all;
+  return status;
+}
+
+/* Forgets what write_first wrote; a source that has more to come stays. */
+static void drop_first(mgp_ingest *in, size_t count) {
+  const mgp_ingest_source *keep = in->items[count]->source;
+  for (size_t i = 0; i < count; i++)
+    for (size_t j = 0; j < in->items[i]->vector_count; j++)
+      mgp_free(in->ix->alloc, in->items[i]->vectors[j].values);
+  const mgp_ingest_source *last = in->items[count - 1]->source;
+  in->item_count -= count;
+  memmove(in->items, in->items + count, in->item_count * sizeof *in->items);
+  for (bool is_last = false; !is_last && in->sources != keep;) {
+    mgp_ingest_source *source = in->sources;
+    is_last = source == last;
+    in->sources = source->next;
+    source->in_batch = false;
+    if (source->is_done) mgp_ingest_source_discard(in, source);
+  }
+}
+
+/* Smaller and smaller parts, until one item alone finds no room. */
+static magpie_status write_parts(mgp_ingest *in, magpie_error *err) {
+  magpie_status status = write_queue(in, err);
+  while (status == MAGPIE_NO_MEMORY && in->item_count > 1) {
+    size_t count = in->item_count / 2;
+    while ((status = write_first(in, count, err)) == MAGPIE_NO_MEMORY && count > 1) count /= 2;
+    if (status != MAGPIE_OK) return status;
+    drop_first(in, count);
+    status = write_queue(in, err);
+  }
+  return status;
+}
+
 void mgp_ingest_flush(mgp_ingest *in) {
   magpie_error err = {0};
   drop_failed_items(in);
@@ -382,13 +486,10 @@ void mgp_ingest_flush(mgp_ingest *in) {
   queue_open_sources(in);
   if (!in->sources) return;
   magpie_status status = encode_texts(in, &err);
-  if (status == MAGPIE_OK) status = mgp_store_begin(in->ix->store, &err);
-  if (status == MAGPIE_OK) {
-    status = write_batch(in, &err);
-    if (status != MAGPIE_OK) undo_batch(in);
-  }
+  if (status == MAGPIE_OK) status = write_parts(in, &err);
   if (status != MAGPIE_OK) mgp_ingest_stop(in, status, &err);
   mgp_ingest_drop(in);
+  in->flushes++;
   in->last_commit = mgp_clock_seconds();
   if (status == MAGPIE_OK) mgp_ingest_tell(in, MAGPIE_EVENT_COMMIT, NULL, NULL);
   if (status == MAGPIE_OK) mgp_ingest_merge(in, mgp_engine_merge_small);

@@ -9,6 +9,7 @@
 
 #define THUMB_SIDE 256
 #define TITLE_MAX 300
+#define ITEM_STRINGS 128 /* id, kind and the like, about */
 /* A source of so many items may be cut over several commits. */
 #define LARGE_SOURCE 64
 /* A title of fewer words is a name that many passages share: in their vectors it drowns what tells
@@ -88,13 +89,14 @@ static const char *or_empty(const char *text) {
   return text ? text : "";
 }
 
-static char *metadata_text(mgp_arena *arena, const json_t *metadata) {
-  if (!json_is_object(metadata) || json_object_size(metadata) == 0) return NULL;
+/* NULL for none. False for want of memory. */
+static bool metadata_text(mgp_arena *arena, const json_t *metadata, const char **out) {
+  if (!json_is_object(metadata) || json_object_size(metadata) == 0) return true;
   char *text = NULL;
-  if (mgp_json_write(metadata, &text, NULL) != MAGPIE_OK) return NULL;
-  char *copy = mgp_arena_strdup(arena, text);
+  if (mgp_json_write(metadata, &text, NULL) != MAGPIE_OK) return false;
+  *out = mgp_arena_strdup(arena, text);
   magpie_free(text);
-  return copy;
+  return *out != NULL;
 }
 
 /* The language whose stemmer the item's words get, remembered for queries. Under the mutex. */
@@ -116,14 +118,16 @@ static const char *item_language(mgp_ingest *in, const mgp_media_item *item, con
   return language;
 }
 
-/* What the item's row says. The file's name stands in for a missing title. Under the mutex. */
-static void fill_row(mgp_ingest *in, mgp_ingest_source *source, const mgp_media_item *item,
+/* What the item's row says. The file's name stands in for a missing title. False for want of
+ * memory: an item that lost a part must not look whole. Under the mutex. */
+static bool fill_row(mgp_ingest *in, mgp_ingest_source *source, const mgp_media_item *item,
                      mgp_queued_item *q) {
   mgp_arena *arena = in->arena;
   const char *title = item->title && item->title[0] ? item->title : source->title;
   char *shown = NULL;
   if (!title && source->path) {
     shown = mgp_path_escape(in->ix->alloc, mgp_path_name(source->path));
+    if (!shown) return false;
     title = shown;
   }
   q->row.title = mgp_arena_strndup(arena, or_empty(title),
@@ -139,11 +143,14 @@ static void fill_row(mgp_ingest *in, mgp_ingest_source *source, const mgp_media_
         mgp_arena_printf(arena, "%s%s%s", source->caption, own ? "\n\n" : "", own ? own : "");
   else q->row.text = item->text ? mgp_arena_strdup(arena, item->text) : NULL;
   q->row.context = item->context ? mgp_arena_strdup(arena, item->context) : NULL;
-  q->row.metadata = metadata_text(arena, item->metadata);
+  const bool has_metadata = metadata_text(arena, item->metadata, &q->row.metadata);
   q->row.locator = item->locator;
   if (source->record) /* else the flush makes the id, when the source has its number */
     q->row.id = mgp_arena_printf(arena, "%s#%zu", source->record, source->item_count);
   else q->row.id = mgp_arena_printf(arena, "#%zu", source->item_count);
+  const bool wants_text = item->text || (source->caption && q->ordinal == 1);
+  return has_metadata && q->row.title && q->row.kind && q->row.id && (q->row.text || !wants_text) &&
+         (q->row.context || !item->context);
 }
 
 static size_t count_words(const char *text) {
@@ -160,27 +167,32 @@ bool mgp_ingest_title_counts(const char *title) {
   return title && count_words(title) >= TITLE_WORDS;
 }
 
-/* What the two text indexes read: title, heading path, text. Under the mutex. */
-static void fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mgp_media_item *item,
+/* What the two text indexes read: title, heading path, text. False for want of memory. Under the
+ * mutex. */
+static bool fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mgp_media_item *item,
                        mgp_queued_item *q) {
   const char *name = source->path && (!item->title || !item->title[0]) && !source->title
                          ? mgp_ingest_name_words(in->arena, source->path)
                          : q->row.title;
   q->words = mgp_arena_printf(in->arena, "%s\n%s\n%s", or_empty(name), or_empty(item->context),
                               or_empty(q->row.text));
+  if (!name || !q->words) return false;
   q->row.language = mgp_arena_strdup(in->arena, item_language(in, item, q->words));
+  if (!q->row.language) return false;
   /* The tags of a picture or sound are words. As vectors they would be a list of their own, so
    * short that each of them ranks high whatever is asked. A caption is prose. */
   const bool is_media = item->pcm || (item->image && !mgp_text_equal(item->kind, "page"));
   const bool is_captioned = source->caption && q->ordinal == 1;
   const char *prose = is_media ? is_captioned ? source->caption : NULL : q->row.text;
-  if (!prose || !prose[0] || in->text_space == SIZE_MAX) return;
+  if (!prose || !prose[0] || in->text_space == SIZE_MAX) return true;
   const bool is_named = mgp_ingest_title_counts(q->row.title);
   q->prose =
       mgp_arena_printf(in->arena, "%s%s%s%s%s", is_named ? q->row.title : "", is_named ? " " : "",
                        or_empty(item->context), item->context ? " " : "", prose);
+  if (!q->prose) return false;
   q->vectors[q->vector_count++] = (mgp_queued_vector){.space = in->text_space};
   in->text_count++;
+  return true;
 }
 
 /* Under the mutex. */
@@ -190,10 +202,8 @@ static magpie_status queue_item(mgp_ingest *in, mgp_ingest_source *source,
   MGP_RETURN_IF(!q || !MGP_GROW(in->ix->alloc, in->items, in->item_capacity, in->item_count + 1),
                 err, MAGPIE_NO_MEMORY, "no memory for the items of %s", source->ledger_name);
   q->source = source;
-  fill_row(in, source, item, q);
-  fill_texts(in, source, item, q);
-  MGP_RETURN_IF(!q->words || !q->row.id || !q->row.kind, err, MAGPIE_NO_MEMORY,
-                "no memory for the items of %s", source->ledger_name);
+  MGP_RETURN_IF(!fill_row(in, source, item, q) || !fill_texts(in, source, item, q), err,
+                MAGPIE_NO_MEMORY, "no memory for the items of %s", source->ledger_name);
   if (p->thumb) {
     void *copy = mgp_arena_alloc(in->arena, p->thumb_size);
     if (copy) memcpy(copy, p->thumb, p->thumb_size);
@@ -206,13 +216,13 @@ static magpie_status queue_item(mgp_ingest *in, mgp_ingest_source *source,
     in->queued_bytes += in->spaces[p->vectors[i].space].row.dim * sizeof(float);
   }
   in->items[in->item_count++] = q;
-  in->queued_bytes += sizeof *q + p->thumb_size + 3 * strlen(q->words);
+  in->queued_bytes += sizeof *q + p->thumb_size + 3 * strlen(q->words) + ITEM_STRINGS;
   return MAGPIE_OK;
 }
 
 bool mgp_ingest_is_full(const mgp_ingest *in) {
   return in->text_count >= BATCH_TEXTS || in->item_count >= BATCH_ITEMS ||
-         in->queued_bytes >= BATCH_BYTES;
+         in->queued_bytes >= in->batch_bytes;
 }
 
 static magpie_status queue_prepared(mgp_ingest *in, mgp_ingest_source *source,
