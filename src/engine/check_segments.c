@@ -203,7 +203,7 @@ static magpie_status take_items(mgp_check *k, size_t claim, const mgp_checked *c
 
 static magpie_status check_one(mgp_check *k, size_t claim, magpie_error *err) {
   mgp_checked c;
-  mgp_check_segment(mgp_store_path(k->store), &k->account.claims[claim], k->deep, &c);
+  mgp_check_segment(k->store, &k->account.claims[claim], k->deep, &c);
   k->bytes += c.bytes;
   k->states[claim].space = mgp_check_space(k, c.claim->space);
   magpie_status status = MAGPIE_OK;
@@ -213,7 +213,7 @@ static magpie_status check_one(mgp_check *k, size_t claim, magpie_error *err) {
   if (status == MAGPIE_OK && c.is_damaged && is_named) status = note_bytes(k, claim, &c, err);
   if (status == MAGPIE_OK && c.is_readable) status = check_contents(k, claim, &c, err);
   if (status == MAGPIE_OK && c.is_readable) status = take_items(k, claim, &c, err);
-  mgp_checked_fini(&c);
+  mgp_checked_fini(k->store, &c);
   return status;
 }
 

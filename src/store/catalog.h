@@ -61,6 +61,10 @@ typedef enum mgp_sql {
   SQL_FAILURES,
   SQL_SEGMENT_ADD,
   SQL_SEGMENT_REMOVE,
+  SQL_SEGMENT_BYTES_ADD,
+  SQL_SEGMENT_BYTES_GET,
+  SQL_SEGMENT_BYTES_REMOVE,
+  SQL_SEGMENT_BYTES_TOTAL,
   SQL_SEGMENTS,
   SQL_SPACE_ADD,
   SQL_SPACE_GET,
@@ -175,6 +179,10 @@ char *mgp_column_text(sqlite3_stmt *statement, int column, mgp_arena *arena, boo
 /* INVALID unless a transaction is open (needs_transaction) or at least the lock is held. */
 magpie_status mgp_store_writable(const mgp_store *s, bool needs_transaction, const char *doing,
                                  magpie_error *err);
+/* The row of a small segment's bytes (column 0), stepped to; *found is false when its bytes lie in
+ * a file. (segment_bytes.c) */
+magpie_status mgp_segment_find_bytes(const mgp_store *s, mgp_connection *c, int64_t number,
+                                     sqlite3_stmt **out, bool *found, magpie_error *err);
 /* Kinds are numbered as they come; the writer knows them for the length of a transaction. */
 void mgp_store_kinds_clear(mgp_store *s);
 magpie_status mgp_numbers_add(mgp_store *s, mgp_numbers *numbers, int64_t number,

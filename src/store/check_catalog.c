@@ -89,8 +89,21 @@ static magpie_status read_claims(mgp_store *s, mgp_connection *c, mgp_account *o
                          .checksum = (uint64_t)sqlite3_column_int64(statement, 4),
                          .generation = (uint64_t)sqlite3_column_int64(statement, 5)};
     snprintf(claim->space, sizeof claim->space, "%s", space ? space : "");
-    mgp_segment_name(claim->number, claim->file);
     MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  }
+  return MAGPIE_OK;
+}
+
+/* Where the bytes of each segment lie; in the same transaction. */
+static magpie_status name_claims(mgp_store *s, mgp_connection *c, mgp_account *out,
+                                 magpie_error *err) {
+  for (size_t i = 0; i < out->claim_count; i++) {
+    sqlite3_stmt *statement = NULL;
+    bool is_small = false;
+    mgp_claim *claim = &out->claims[i];
+    MGP_FORWARD(mgp_segment_find_bytes(s, c, claim->number, &statement, &is_small, err));
+    if (is_small) sqlite3_reset(statement);
+    mgp_segment_shown_name(claim->number, is_small, claim->file);
   }
   return MAGPIE_OK;
 }
@@ -103,7 +116,8 @@ static magpie_status read_account(mgp_store *s, mgp_connection *c, mgp_account *
   out->generation = head.generation;
   MGP_FORWARD(read_kind_names(s, c, out, err));
   MGP_FORWARD(read_items(s, c, head.next_item, out, err));
-  return read_claims(s, c, out, err);
+  MGP_FORWARD(read_claims(s, c, out, err));
+  return name_claims(s, c, out, err);
 }
 
 magpie_status mgp_account_read(mgp_store *s, mgp_alloc *a, mgp_account *out, magpie_error *err) {

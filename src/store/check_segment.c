@@ -56,8 +56,8 @@ static void check_padding(mgp_checked *c) {
   const mgp_segment_header *h = &c->parsed.header;
   uint64_t at = SEGMENT_HEADER_SIZE + (uint64_t)h->section_count * SEGMENT_ENTRY_SIZE;
   for (uint32_t i = 0; i <= h->section_count; i++) {
-    const uint64_t end = i < h->section_count ? c->parsed.entries[i].offset : c->map.size;
-    const uint64_t found = first_set(c->map.data, at, end);
+    const uint64_t end = i < h->section_count ? c->parsed.entries[i].offset : c->file.map.size;
+    const uint64_t found = first_set(c->file.map.data, at, end);
     if (found < end) {
       magpie_error why = {0};
       mgp_fail(&why, MAGPIE_CORRUPT, "byte %llu, between the sections, is not 0",
@@ -69,17 +69,15 @@ static void check_padding(mgp_checked *c) {
   }
 }
 
-void mgp_check_segment(const char *index, const mgp_claim *claim, bool deep, mgp_checked *out) {
+void mgp_check_segment(mgp_store *s, const mgp_claim *claim, bool deep, mgp_checked *out) {
   *out = (mgp_checked){.claim = claim};
   magpie_error why = {0};
-  char *path = mgp_path_join(NULL, index, claim->file);
-  magpie_status status = path ? mgp_map_open(path, &out->map, &why)
-                              : mgp_fail(&why, MAGPIE_NO_MEMORY, "no memory to check it");
-  mgp_free(NULL, path);
+  magpie_status status = mgp_segment_bytes_open(s, claim->number, claim->size, &out->file, &why);
   out->is_missing = status == MAGPIE_NOT_FOUND;
   if (out->is_missing) mgp_fail(&why, MAGPIE_CORRUPT, "the file is missing");
   if (status == MAGPIE_OK)
-    status = mgp_segment_parse(claim->file, out->map.data, out->map.size, &out->parsed, &why);
+    status =
+        mgp_segment_parse(claim->file, out->file.map.data, out->file.map.size, &out->parsed, &why);
   if (status == MAGPIE_OK) status = compare_with_claim(out, &why);
   if (status != MAGPIE_OK) {
     note(out, &why);
@@ -91,8 +89,8 @@ void mgp_check_segment(const char *index, const mgp_claim *claim, bool deep, mgp
   if (deep) check_padding(out);
 }
 
-void mgp_checked_fini(mgp_checked *checked) {
-  mgp_map_close(&checked->map);
+void mgp_checked_fini(mgp_store *s, mgp_checked *checked) {
+  mgp_segment_bytes_close(s->alloc, &checked->file);
 }
 
 const mgp_section *mgp_checked_section(const mgp_checked *checked, uint32_t kind) {
@@ -107,22 +105,22 @@ const mgp_section *mgp_checked_section(const mgp_checked *checked, uint32_t kind
  */
 
 /* The file's bytes, filled up with zeros to what the catalog expects: only padding may be gone. */
-static char *read_claimed(mgp_alloc *a, const char *index, const mgp_claim *claim) {
-  char *path = mgp_path_join(a, index, claim->file);
-  mgp_map map = {0};
+static char *read_claimed(mgp_store *s, mgp_alloc *a, const mgp_claim *claim) {
+  mgp_segment_bytes file;
+  if (mgp_segment_bytes_open(s, claim->number, claim->size, &file, NULL) != MAGPIE_OK) return NULL;
+  const size_t size = file.map.size;
   char *block = NULL;
-  if (path && mgp_map_open(path, &map, NULL) == MAGPIE_OK && map.size >= SEGMENT_HEADER_SIZE &&
-      claim->size >= SEGMENT_HEADER_SIZE && claim->size <= map.size + SEGMENT_ALIGN)
+  if (size >= SEGMENT_HEADER_SIZE && claim->size >= SEGMENT_HEADER_SIZE &&
+      claim->size <= size + SEGMENT_ALIGN)
     block = mgp_calloc(a, 1, (size_t)claim->size);
-  if (block) memcpy(block, map.data, map.size < claim->size ? map.size : (size_t)claim->size);
-  mgp_map_close(&map);
-  mgp_free(a, path);
+  if (block) memcpy(block, file.map.data, size < claim->size ? size : (size_t)claim->size);
+  mgp_segment_bytes_close(s->alloc, &file);
   return block;
 }
 
-bool mgp_segment_salvage(mgp_alloc *a, const char *index, const mgp_claim *claim, char **block,
+bool mgp_segment_salvage(mgp_store *s, mgp_alloc *a, const mgp_claim *claim, char **block,
                          mgp_segment_parsed *out) {
-  *block = read_claimed(a, index, claim);
+  *block = read_claimed(s, a, claim);
   if (!*block) return false;
   /* What stands here is known without the file. */
   memcpy(*block, SEGMENT_MAGIC, SEGMENT_MAGIC_SIZE);

@@ -55,7 +55,7 @@ magpie_status mgp_check_leftovers(mgp_store *s, mgp_alloc *a, mgp_damage_fn fn, 
 /* One segment file, mapped as far as it can be. (check_segment.c) */
 typedef struct mgp_checked {
   const mgp_claim *claim;
-  mgp_map map;
+  mgp_segment_bytes file;
   mgp_segment_parsed parsed;
   bool is_readable; /* header and table hold: the sections may be looked at */
   bool is_damaged;  /* something is wrong with the file */
@@ -65,8 +65,8 @@ typedef struct mgp_checked {
   uint64_t bytes;   /* read */
 } mgp_checked;
 /* Header, table, the catalog's row and the ids; deep: all sections and the padding too. */
-void mgp_check_segment(const char *index, const mgp_claim *claim, bool deep, mgp_checked *out);
-void mgp_checked_fini(mgp_checked *checked);
+void mgp_check_segment(mgp_store *s, const mgp_claim *claim, bool deep, mgp_checked *out);
+void mgp_checked_fini(mgp_store *s, mgp_checked *checked);
 /* A section whose bytes are whole, or NULL. */
 const mgp_section *mgp_checked_section(const mgp_checked *checked, uint32_t kind);
 /* Does the last commit still name it? A merge may have taken it away meanwhile. */
@@ -77,7 +77,7 @@ magpie_status mgp_check_is_named(mgp_store *s, int64_t number, bool *out, magpie
 
 /* A damaged file whose sections are all whole (its padding, its magic or its end is not): the
  * sections as bytes of `*block`, which is the caller's to mgp_free. False when it is worse. */
-bool mgp_segment_salvage(mgp_alloc *a, const char *index, const mgp_claim *claim, char **block,
+bool mgp_segment_salvage(mgp_store *s, mgp_alloc *a, const mgp_claim *claim, char **block,
                          mgp_segment_parsed *out);
 /* These need a transaction. */
 magpie_status mgp_store_live_rebuild(mgp_store *s, magpie_error *err);

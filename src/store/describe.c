@@ -51,14 +51,47 @@ static magpie_status add_kinds(mgp_store *s, mgp_connection *c, int64_t next_ite
 
 static void add_segment(json_t *segments, sqlite3_stmt *row, bool *failed) {
   json_t *segment = json_object();
-  char name[SEGMENT_NAME_SIZE];
-  mgp_segment_name(sqlite3_column_int64(row, 0), name);
-  set(segment, "file", json_string(name), failed);
+  set(segment, "number", json_integer(sqlite3_column_int64(row, 0)), failed);
   set(segment, "space", column_json(row, 1), failed);
   set(segment, "count", json_integer(sqlite3_column_int64(row, 2)), failed);
   set(segment, "bytes", json_integer(sqlite3_column_int64(row, 3)), failed);
   set(segment, "generation", json_integer(sqlite3_column_int64(row, 5)), failed);
   if (json_array_append_new(segments, segment) != 0) *failed = true;
+}
+
+/* Where its bytes lie; in the same transaction. */
+static magpie_status name_segments(mgp_store *s, mgp_connection *c, json_t *segments,
+                                   magpie_error *err) {
+  size_t i;
+  json_t *segment;
+  json_array_foreach(segments, i, segment) {
+    const int64_t number = mgp_json_integer(segment, "number", 0);
+    sqlite3_stmt *statement = NULL;
+    bool is_small = false, failed = false;
+    MGP_FORWARD(mgp_segment_find_bytes(s, c, number, &statement, &is_small, err));
+    if (is_small) sqlite3_reset(statement);
+    char name[SEGMENT_NAME_SIZE];
+    mgp_segment_shown_name(number, is_small, name);
+    set(segment, "file", json_string(name), &failed);
+    MGP_RETURN_IF(failed, err, MAGPIE_NO_MEMORY, "no memory to describe %s", s->path);
+  }
+  return MAGPIE_OK;
+}
+
+/* Bytes of segments that lie in the catalog, and so count as its own. */
+static magpie_status count_small(mgp_store *s, mgp_connection *c, int64_t *bytes,
+                                 magpie_error *err) {
+  int64_t format = 0;
+  *bytes = 0;
+  MGP_FORWARD(mgp_catalog_format(s, c, &format, err));
+  if (format < 2) return MAGPIE_OK;
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_SEGMENT_BYTES_TOTAL, &statement, err));
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  if (row) *bytes = sqlite3_column_int64(statement, 0);
+  sqlite3_reset(statement);
+  return MAGPIE_OK;
 }
 
 static void add_space(json_t *spaces, sqlite3_stmt *row, bool *failed) {
@@ -119,13 +152,16 @@ static magpie_status fill(mgp_store *s, mgp_connection *c, json_t *out, magpie_e
   MGP_FORWARD(add_kinds(s, c, head.next_item, kinds, err));
   MGP_FORWARD(collect(s, c, SQL_SPACE_TOTALS, spaces, add_space, err));
   MGP_FORWARD(collect(s, c, SQL_SEGMENTS, segments, add_segment, err));
+  MGP_FORWARD(name_segments(s, c, segments, err));
+  int64_t small = 0;
+  MGP_FORWARD(count_small(s, c, &small, err));
   MGP_FORWARD(mgp_catalog_statement(s, c, SQL_TOTALS, &totals, err));
   MGP_FORWARD(mgp_catalog_step(s, c, totals, &row, err));
   set(out, "generation", json_integer((json_int_t)head.generation), &failed);
   set(out, "sources", json_integer(sqlite3_column_int64(totals, 0)), &failed);
   set(out, "failures", json_integer(sqlite3_column_int64(totals, 1)), &failed);
-  const int64_t bytes =
-      size_of(s, "") + size_of(s, "-wal") + sum_bytes(spaces) + sqlite3_column_int64(totals, 2);
+  const int64_t bytes = size_of(s, "") + size_of(s, "-wal") + sum_bytes(spaces) - small +
+                        sqlite3_column_int64(totals, 2);
   set(out, "bytes", json_integer(bytes), &failed);
   MGP_RETURN_IF(failed, err, MAGPIE_NO_MEMORY, "no memory to describe %s", s->path);
   return MAGPIE_OK;

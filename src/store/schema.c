@@ -15,6 +15,9 @@
 #include "store/live_items.h"
 
 #define CREATE_LIVE "CREATE TABLE live (block INTEGER PRIMARY KEY, kinds BLOB NOT NULL);"
+#define CREATE_SEGMENT_BYTES                                                                       \
+  "CREATE TABLE segment_bytes (number INTEGER PRIMARY KEY REFERENCES segment, bytes BLOB NOT "     \
+  "NULL);"
 
 static const char schema[] =
     "CREATE TABLE head (only INTEGER PRIMARY KEY CHECK (only = 1), generation INTEGER NOT NULL,"
@@ -44,7 +47,7 @@ static const char schema[] =
     "CREATE TABLE segment (number INTEGER PRIMARY KEY, space TEXT NOT NULL REFERENCES space,"
     " count INTEGER NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL,"
     " generation INTEGER NOT NULL);"
-    "CREATE INDEX segment_space ON segment (space);"
+    "CREATE INDEX segment_space ON segment (space);" CREATE_SEGMENT_BYTES
     "INSERT INTO head VALUES (1, 0, 1, 1, 1, '" MGP_VERSION_TEXT "', 0, 0);";
 
 static magpie_status run_text(const mgp_store *s, mgp_connection *c, const char *sql,
@@ -143,7 +146,8 @@ magpie_status mgp_catalog_create(mgp_store *s, mgp_connection *c, magpie_error *
  */
 
 static magpie_status upgrade_1(mgp_store *s, magpie_error *err) {
-  MGP_FORWARD(run_text(s, s->writer, CREATE_LIVE, "upgrading the catalog", err));
+  MGP_FORWARD(
+      run_text(s, s->writer, CREATE_LIVE CREATE_SEGMENT_BYTES, "upgrading the catalog", err));
   MGP_FORWARD(mgp_live_rebuild(s, err));
   return run_text(s, s->writer, "DROP INDEX item_kind; PRAGMA user_version = 2",
                   "upgrading the catalog", err);

@@ -15,6 +15,7 @@
 #define SEGMENT_ENTRY_SIZE 32
 #define SEGMENT_ALIGN 64
 #define SEGMENT_SECTIONS_MAX 32
+#define SEGMENT_NAME_SIZE 40
 #define SEGMENT_CHECKED_FROM 16 /* the header checksum covers the bytes from here on */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -58,20 +59,48 @@ static inline uint64_t mgp_segment_align(uint64_t offset) {
   return (offset + (SEGMENT_ALIGN - 1)) & ~(uint64_t)(SEGMENT_ALIGN - 1);
 }
 
-/* A mapped file, shared by snapshots; `damage` is set instead of `map` when its header cannot be
- * used. Retained and released from any thread. (segment_read.c) */
+/* ---- where the bytes lie (segment_bytes.c) ------------------------------------------------------
+ */
+
+/* Segments of at most so many bytes lie in the catalog, others in a file of their own. */
+#define SEGMENT_SMALL_MAX ((size_t)16 << 10)
+/* The limit at work: SEGMENT_SMALL_MAX, or less where a test wants files. */
+size_t *mgp_segment_small_limit(void);
+
+typedef struct mgp_segment_bytes {
+  mgp_map map;
+  void *block;                  /* NULL: mapped from a file */
+  char name[SEGMENT_NAME_SIZE]; /* for messages: "segments/…seg" or "catalog.sqlite: segment 7" */
+} mgp_segment_bytes;
+/* `size` as the catalog has it. NOT_FOUND when there is neither a row nor a file. */
+magpie_status mgp_segment_bytes_open(mgp_store *s, int64_t number, uint64_t size,
+                                     mgp_segment_bytes *out, magpie_error *err);
+void mgp_segment_bytes_close(mgp_alloc *a, mgp_segment_bytes *bytes);
+/* In a transaction, beside the row of `segment`. */
+magpie_status mgp_segment_bytes_add(mgp_store *s, int64_t number, const void *bytes, size_t size,
+                                    magpie_error *err);
+magpie_status mgp_segment_bytes_remove(mgp_store *s, int64_t number, magpie_error *err);
+void mgp_segment_shown_name(int64_t number, bool is_in_catalog, char out[SEGMENT_NAME_SIZE]);
+
+/* ---- open segments (segment_read.c)
+ * --------------------------------------------------------------
+ */
+
+/* An open segment, shared by snapshots; `damage` is set instead of `bytes` when its header cannot
+ * be used. Retained and released from any thread. */
 typedef struct mgp_segment {
   mgp_alloc *alloc;
   atomic_int references;
-  char *file, *space;      /* file: "segments/000000000001.seg" */
+  int64_t number;
+  char *file, *space;      /* file: as mgp_segment_shown_name */
   uint64_t checksum;       /* of the header, as the catalog has it */
   atomic_bool is_verified; /* every byte has been compared with its checksum */
-  mgp_map map;
+  mgp_segment_bytes bytes;
   mgp_segment_parsed parsed;
   char *damage;
 } mgp_segment;
 
-/* What the catalog says of a file. */
+/* What the catalog says of a segment. */
 typedef struct mgp_segment_row {
   int64_t number;
   const char *space;
@@ -79,8 +108,8 @@ typedef struct mgp_segment_row {
 } mgp_segment_row;
 
 /* Fails for want of memory only: a file that is damaged gives a segment with `damage`. */
-magpie_status mgp_segment_open(mgp_alloc *a, const char *index, const mgp_segment_row *row,
-                               mgp_segment **out, magpie_error *err);
+magpie_status mgp_segment_open(mgp_store *s, const mgp_segment_row *row, mgp_segment **out,
+                               magpie_error *err);
 /* Reads every byte the first time; CORRUPT. Thread-safe. Not for one with `damage`. */
 magpie_status mgp_segment_verify_once(mgp_segment *segment, magpie_error *err);
 mgp_segment *mgp_segment_retain(mgp_segment *segment);
@@ -89,7 +118,6 @@ void mgp_segment_release(mgp_segment *segment);
 magpie_status mgp_segment_row_add(mgp_store *s, int64_t number, const char *space,
                                   const mgp_segment_header *header, magpie_error *err);
 /* "segments/%012lld.seg" */
-#define SEGMENT_NAME_SIZE 40
 void mgp_segment_name(int64_t number, char out[SEGMENT_NAME_SIZE]);
 
 #endif

@@ -120,7 +120,7 @@ mgp_segment *mgp_segment_retain(mgp_segment *segment) {
 void mgp_segment_release(mgp_segment *segment) {
   if (!segment || atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) != 1)
     return;
-  mgp_map_close(&segment->map);
+  mgp_segment_bytes_close(segment->alloc, &segment->bytes);
   mgp_free(segment->alloc, segment->file);
   mgp_free(segment->alloc, segment->space);
   mgp_free(segment->alloc, segment->damage);
@@ -142,11 +142,14 @@ static magpie_status compare_with_row(const char *name, const mgp_segment_header
   return MAGPIE_OK;
 }
 
-static magpie_status map_and_check(mgp_segment *segment, const char *path,
-                                   const mgp_segment_row *row, magpie_error *err) {
-  MGP_FORWARD(mgp_map_open(path, &segment->map, err));
-  MGP_FORWARD(mgp_segment_parse(segment->file, segment->map.data, segment->map.size,
-                                &segment->parsed, err));
+static magpie_status open_and_check(mgp_segment *segment, mgp_store *s, const mgp_segment_row *row,
+                                    magpie_error *err) {
+  mgp_segment_bytes *b = &segment->bytes;
+  const magpie_status status = mgp_segment_bytes_open(s, row->number, row->size, b, err);
+  segment->file = mgp_strdup(segment->alloc, b->name);
+  MGP_RETURN_IF(!segment->file, err, MAGPIE_NO_MEMORY, "no memory to open a segment");
+  MGP_FORWARD(status);
+  MGP_FORWARD(mgp_segment_parse(segment->file, b->map.data, b->map.size, &segment->parsed, err));
   return compare_with_row(segment->file, &segment->parsed.header, row, err);
 }
 
@@ -154,7 +157,8 @@ static magpie_status map_and_check(mgp_segment *segment, const char *path,
 magpie_status mgp_segment_verify_once(mgp_segment *segment, magpie_error *err) {
   if (atomic_load_explicit(&segment->is_verified, memory_order_acquire)) return MAGPIE_OK;
   /* start reading ahead: all of it is wanted now */
-  madvise((void *)(uintptr_t)segment->map.data, segment->map.size, MADV_WILLNEED);
+  if (!segment->bytes.block)
+    madvise((void *)(uintptr_t)segment->bytes.map.data, segment->bytes.map.size, MADV_WILLNEED);
   MGP_FORWARD(mgp_segment_verify(segment->file, &segment->parsed, err));
   atomic_store_explicit(&segment->is_verified, true, memory_order_release);
   return MAGPIE_OK;
@@ -162,8 +166,7 @@ magpie_status mgp_segment_verify_once(mgp_segment *segment, magpie_error *err) {
 
 static magpie_status note_damage(mgp_segment *segment, const mgp_segment_row *row,
                                  const magpie_error *why, magpie_error *err) {
-  mgp_map_close(&segment->map);
-  segment->map = (mgp_map){0};
+  mgp_segment_bytes_close(segment->alloc, &segment->bytes);
   mgp_buffer b;
   mgp_buffer_init(&b, segment->alloc);
   mgp_buffer_printf(&b,
@@ -178,31 +181,28 @@ static magpie_status note_damage(mgp_segment *segment, const mgp_segment_row *ro
 static mgp_segment *create_segment(mgp_alloc *a, const mgp_segment_row *row) {
   mgp_segment *segment = mgp_calloc(a, 1, sizeof *segment);
   if (!segment) return NULL;
-  char name[SEGMENT_NAME_SIZE];
-  mgp_segment_name(row->number, name);
   segment->alloc = a;
   segment->references = 1;
+  segment->number = row->number;
   segment->checksum = row->checksum;
-  segment->file = mgp_strdup(a, name);
   segment->space = mgp_strdup(a, row->space);
-  if (segment->file && segment->space) return segment;
+  if (segment->space) return segment;
   mgp_segment_release(segment);
   return NULL;
 }
 
-magpie_status mgp_segment_open(mgp_alloc *a, const char *index, const mgp_segment_row *row,
-                               mgp_segment **out, magpie_error *err) {
+magpie_status mgp_segment_open(mgp_store *s, const mgp_segment_row *row, mgp_segment **out,
+                               magpie_error *err) {
   *out = NULL;
-  mgp_segment *segment = create_segment(a, row);
-  char *path = segment ? mgp_path_join(a, index, segment->file) : NULL;
-  if (!path) {
-    mgp_segment_release(segment);
-    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open a segment of %s", index);
-  }
+  mgp_segment *segment = create_segment(s->alloc, row);
+  MGP_RETURN_IF(!segment, err, MAGPIE_NO_MEMORY, "no memory to open a segment of %s", s->path);
   magpie_error why = {0};
-  magpie_status status = map_and_check(segment, path, row, &why);
-  mgp_free(a, path);
-  if (status != MAGPIE_OK) status = note_damage(segment, row, &why, err);
+  magpie_status status = open_and_check(segment, s, row, &why);
+  if (status == MAGPIE_NO_MEMORY) {
+    if (err) *err = why;
+  } else if (status != MAGPIE_OK) {
+    status = note_damage(segment, row, &why, err);
+  }
   if (status != MAGPIE_OK) mgp_segment_release(segment);
   else *out = segment;
   return status;

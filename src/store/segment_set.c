@@ -90,21 +90,17 @@ static const uint64_t *ids_of(const mgp_segment_parsed *parsed) {
 }
 
 /* Only header and ids are read; a search or a merge checks the rest. */
-static void count_one(const mgp_store *s, const live_bits *bits, uint64_t checksum,
+static void count_one(mgp_store *s, const live_bits *bits, uint64_t checksum,
                       mgp_segment_info *info) {
-  char name[SEGMENT_NAME_SIZE];
-  mgp_segment_name(info->number, name);
-  char *path = mgp_path_join(s->alloc, s->path, name);
-  mgp_map map = {0};
-  if (path && mgp_map_open(path, &map, NULL) == MAGPIE_OK) {
-    mgp_segment_parsed parsed;
-    const bool is_good = mgp_segment_parse(name, map.data, map.size, &parsed, NULL) == MAGPIE_OK &&
-                         parsed.header.checksum == checksum && parsed.header.count == info->count;
-    const uint64_t *ids = is_good ? ids_of(&parsed) : NULL;
-    for (uint64_t i = 0; ids && i < info->count; i++) info->live -= !bit_of(bits, ids[i]);
-    mgp_map_close(&map);
-  }
-  mgp_free(s->alloc, path);
+  mgp_segment_bytes bytes;
+  if (mgp_segment_bytes_open(s, info->number, info->bytes, &bytes, NULL) != MAGPIE_OK) return;
+  mgp_segment_parsed parsed;
+  const bool is_good =
+      mgp_segment_parse(bytes.name, bytes.map.data, bytes.map.size, &parsed, NULL) == MAGPIE_OK &&
+      parsed.header.checksum == checksum && parsed.header.count == info->count;
+  const uint64_t *ids = is_good ? ids_of(&parsed) : NULL;
+  for (uint64_t i = 0; ids && i < info->count; i++) info->live -= !bit_of(bits, ids[i]);
+  mgp_segment_bytes_close(s->alloc, &bytes);
 }
 
 magpie_status mgp_store_segments(mgp_store *s, mgp_alloc *a, bool count_live,
@@ -211,7 +207,7 @@ static magpie_status open_one(mgp_store *s, const segment_list *list, int64_t nu
                                .size = info->bytes,
                                .checksum = list->checksums[at]};
   mgp_segment *segment = NULL;
-  MGP_FORWARD(mgp_segment_open(s->alloc, s->path, &row, &segment, err));
+  MGP_FORWARD(mgp_segment_open(s, &row, &segment, err));
   set->segments[set->count] = segment;
   set->views[set->count++] =
       (mgp_segment_view){.space = segment->space,

@@ -232,8 +232,10 @@ static magpie_status write_header(mgp_segment_stream *stream, uint64_t count, ma
   h->checksum = mgp_hash64((const char *)&head + SEGMENT_CHECKED_FROM, size - SEGMENT_CHECKED_FROM);
   stream->header = *h;
   if (lseek(stream->main.fd, 0, SEEK_SET) != 0 ||
-      !mgp_store_write_all(stream->main.fd, &head, size) ||
-      mgp_store_io_table()->sync(stream->main.fd) != 0)
+      !mgp_store_write_all(stream->main.fd, &head, size))
+    return fail_writing(stream, err);
+  const bool is_small = h->file_size <= *mgp_segment_small_limit(); /* the catalog will have it */
+  if (!is_small && mgp_store_io_table()->sync(stream->main.fd) != 0)
     return fail_writing(stream, err);
   return MAGPIE_OK;
 }
@@ -258,6 +260,7 @@ uint64_t mgp_segment_stream_size(const mgp_segment_stream *stream) {
 
 static magpie_status remove_row(mgp_store *s, int64_t number, magpie_error *err) {
   sqlite3_stmt *statement = NULL;
+  MGP_FORWARD(mgp_segment_bytes_remove(s, number, err));
   MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_SEGMENT_REMOVE, &statement, err));
   sqlite3_bind_int64(statement, 1, number);
   MGP_FORWARD(mgp_catalog_step(s, s->writer, statement, NULL, err));
@@ -266,11 +269,23 @@ static magpie_status remove_row(mgp_store *s, int64_t number, magpie_error *err)
   return mgp_numbers_add(s, &s->dead_segments, number, err);
 }
 
+/* What was merged is small still: the file was only its draft. */
+static magpie_status take_bytes(mgp_store *s, mgp_segment_stream *stream, int64_t number,
+                                magpie_error *err) {
+  mgp_map map = {0};
+  MGP_FORWARD(mgp_map_open(stream->path, &map, err));
+  const magpie_status status = mgp_segment_bytes_add(s, number, map.data, map.size, err);
+  mgp_map_close(&map);
+  return status;
+}
+
 static magpie_status name_file(mgp_store *s, mgp_segment_stream *stream, magpie_error *err) {
   const int64_t number = s->head.next_segment;
   MGP_FORWARD(mgp_segment_row_add(s, number, stream->space, &stream->header, err));
-  MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
   s->head.next_segment++;
+  if (stream->header.file_size <= *mgp_segment_small_limit())
+    return take_bytes(s, stream, number, err);
+  MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
   char name[SEGMENT_NAME_SIZE];
   mgp_segment_name(number, name);
   char *path = mgp_path_join(s->alloc, s->path, name);

@@ -82,6 +82,21 @@ static magpie_status write_file(const char *path, const segment_head *head,
   return MAGPIE_OK;
 }
 
+/* In the catalog, as one block. */
+static magpie_status write_small(mgp_store *s, int64_t number, const segment_head *head,
+                                 const mgp_section *sections, magpie_error *err) {
+  const size_t size = (size_t)head->header.file_size;
+  unsigned char *block = mgp_calloc(s->alloc, 1, size);
+  MGP_RETURN_IF(!block, err, MAGPIE_NO_MEMORY, "no memory for a segment of %zu bytes", size);
+  memcpy(block, &head->header, head->size);
+  for (uint32_t i = 0; i < head->header.section_count; i++)
+    if (sections[i].size > 0)
+      memcpy(block + head->entries[i].offset, sections[i].data, sections[i].size);
+  const magpie_status status = mgp_segment_bytes_add(s, number, block, size, err);
+  mgp_free(s->alloc, block);
+  return status;
+}
+
 static magpie_status write_and_rename(mgp_store *s, const char *path, const segment_head *head,
                                       const mgp_section *sections, magpie_error *err) {
   mgp_buffer temporary;
@@ -94,6 +109,18 @@ static magpie_status write_and_rename(mgp_store *s, const char *path, const segm
     status = mgp_fail_errno(err, errno, "renaming %s", temporary.data);
   if (status != MAGPIE_OK && temporary.data) unlink(temporary.data);
   mgp_buffer_fini(&temporary);
+  return status;
+}
+
+static magpie_status write_named(mgp_store *s, int64_t number, const segment_head *head,
+                                 const mgp_section *sections, magpie_error *err) {
+  MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
+  char name[SEGMENT_NAME_SIZE];
+  mgp_segment_name(number, name);
+  char *path = mgp_path_join(s->alloc, s->path, name);
+  MGP_RETURN_IF(!path, err, MAGPIE_NO_MEMORY, "no memory to write to %s", s->path);
+  const magpie_status status = write_and_rename(s, path, head, sections, err);
+  mgp_free(s->alloc, path);
   return status;
 }
 
@@ -122,14 +149,10 @@ magpie_status mgp_store_segment_add(mgp_store *s, const char *space, uint64_t co
   const int64_t number = s->head.next_segment;
   /* The row first: it is cheap, and refuses a space that nobody declared. */
   MGP_FORWARD(mgp_segment_row_add(s, number, space, &head.header, err));
-  MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
   s->head.next_segment++;
-  char name[SEGMENT_NAME_SIZE];
-  mgp_segment_name(number, name);
-  char *path = mgp_path_join(s->alloc, s->path, name);
-  MGP_RETURN_IF(!path, err, MAGPIE_NO_MEMORY, "no memory to write to %s", s->path);
-  const magpie_status status = write_and_rename(s, path, &head, sections, err);
-  mgp_free(s->alloc, path);
+  const bool is_small = head.header.file_size <= *mgp_segment_small_limit();
+  const magpie_status status = is_small ? write_small(s, number, &head, sections, err)
+                                        : write_named(s, number, &head, sections, err);
   if (status != MAGPIE_OK) s->is_spoilt = true;
   return status;
 }

@@ -155,13 +155,10 @@ static magpie_status read_catalog(mgp_store *s, mgp_snapshot *snap, segment_rows
 
 /* The same file in the last snapshot; both lists ascend, so `*from` only moves on. */
 static mgp_segment *find_open(const mgp_snapshot *last, const mgp_segment_row *row, size_t *from) {
-  char name[SEGMENT_NAME_SIZE];
-  mgp_segment_name(row->number, name);
   for (; last && *from < last->segment_count; (*from)++) {
     mgp_segment *segment = last->segments[*from];
-    const int order = strcmp(segment->file, name);
-    if (order == 0 && segment->checksum == row->checksum) return segment;
-    if (order >= 0) return NULL;
+    if (segment->number == row->number && segment->checksum == row->checksum) return segment;
+    if (segment->number >= row->number) return NULL;
   }
   return NULL;
 }
@@ -179,7 +176,7 @@ static magpie_status open_segments(mgp_store *s, const segment_rows *rows, const
   for (size_t i = 0; i < rows->count; i++) {
     mgp_segment *segment = find_open(last, &rows->rows[i], &from);
     if (segment) mgp_segment_retain(segment);
-    else MGP_FORWARD(mgp_segment_open(a, s->path, &rows->rows[i], &segment, err));
+    else MGP_FORWARD(mgp_segment_open(s, &rows->rows[i], &segment, err));
     snap->segments[snap->segment_count++] = segment;
     if (segment->damage) {
       snap->damages[snap->damage_count++] = segment->damage;

@@ -75,6 +75,10 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_SEGMENT_ADD] = "INSERT INTO segment (number, space, count, size, checksum, generation) "
                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_SEGMENT_REMOVE] = "DELETE FROM segment WHERE number = ?1",
+    [SQL_SEGMENT_BYTES_ADD] = "INSERT INTO segment_bytes (number, bytes) VALUES (?1, ?2)",
+    [SQL_SEGMENT_BYTES_GET] = "SELECT bytes FROM segment_bytes WHERE number = ?1",
+    [SQL_SEGMENT_BYTES_REMOVE] = "DELETE FROM segment_bytes WHERE number = ?1",
+    [SQL_SEGMENT_BYTES_TOTAL] = "SELECT ifnull(sum(length(bytes)), 0) FROM segment_bytes",
     [SQL_SEGMENTS] = "SELECT number, space, count, size, checksum, generation FROM segment "
                      "ORDER BY number",
     [SQL_SPACE_ADD] = "INSERT INTO space (name, pack, pack_hash, metric, dim) "

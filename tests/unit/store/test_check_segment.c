@@ -29,10 +29,10 @@ static void one_segment(fixture *f) {
 
 static bool is_damaged(fixture *f, const mgp_claim *claim, bool deep) {
   mgp_checked checked;
-  mgp_check_segment(f->index, claim, deep, &checked);
+  mgp_check_segment(f->store, claim, deep, &checked);
   const bool found = checked.is_damaged;
   assert_int_equal(found, checked.why.code != MAGPIE_OK);
-  mgp_checked_fini(&checked);
+  mgp_checked_fini(f->store, &checked);
   return found;
 }
 
@@ -77,13 +77,13 @@ static void a_salvage_keeps_sections_when_only_magic_or_padding_is_bad(void **st
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     damage_byte(f, claim->file, places[i]);
     assert_true(is_damaged(f, claim, true));
-    assert_true(mgp_segment_salvage(NULL, f->index, claim, &block, &parsed));
+    assert_true(mgp_segment_salvage(f->store, NULL, claim, &block, &parsed));
     assert_int_equal(*(const uint64_t *)parsed.sections[0].data, 1);
     mgp_free(NULL, block);
     damage_byte(f, claim->file, places[i]);
   }
   damage_byte(f, claim->file, 192);
-  assert_false(mgp_segment_salvage(NULL, f->index, claim, &block, &parsed));
+  assert_false(mgp_segment_salvage(f->store, NULL, claim, &block, &parsed));
   assert_null(block);
   mgp_account_fini(&account);
 }
