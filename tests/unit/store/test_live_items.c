@@ -179,8 +179,9 @@ live_when_the_catalog_is_of_format_1_then_read_and_upgraded_under_the_lock(void 
   add_items(s, &o, 60, &seed, true);
   remove_item(s, &o, 9);
   assert_ok(mgp_store_commit(s, NULL, err));
-  run_writer_sql(s, "DROP TABLE live; DROP TABLE segment_bytes; CREATE INDEX item_kind ON item (kind); "
-                    "PRAGMA user_version = 1");
+  run_writer_sql(
+      s, "DROP TABLE live; DROP TABLE segment_bytes; CREATE INDEX item_kind ON item (kind); "
+         "PRAGMA user_version = 1");
   mgp_store_close(&f->store);
   for (int read_only = 1; read_only >= 0; read_only--) { /* nobody holds the lock */
     assert_ok(mgp_store_open(NULL, f->index, read_only, &f->store, err));
