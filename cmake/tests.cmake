@@ -21,8 +21,14 @@ foreach(source ${TEST_SOURCES})
   set_tests_properties(${test} PROPERTIES TIMEOUT 120)
 endforeach()
 
+# The kernels for AArch64, where a cross compiler and qemu-user are installed; skipped elsewhere.
+if(NOT MAGPIE_SANITIZE)
+  add_test(NAME kernels_neon COMMAND ${CMAKE_SOURCE_DIR}/tools/test_neon.sh ${CMAKE_BINARY_DIR})
+  set_tests_properties(kernels_neon PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
+
 # tests/fault/test_*.c: power cuts, failing calls, damage, random operations. Longer than unit tests,
-# each linked with everything and labelled "fault" (make fault).
+# each linked with everything and labelled "fault" (make fault). A line "links: -Wl,..." is an option.
 add_custom_target(fault_tests)
 file(GLOB FAULT_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fault/test_*.c)
 foreach(source ${FAULT_SOURCES})
@@ -32,6 +38,11 @@ foreach(source ${FAULT_SOURCES})
                                              ${CMAKE_SOURCE_DIR}/tests/unit)
   target_compile_options(${test} PRIVATE -UNDEBUG -Wno-conversion)
   target_link_libraries(${test} PRIVATE mgp_engine PkgConfig::CMOCKA m)
+  file(STRINGS ${source} wraps REGEX "links: -Wl,")
+  if(wraps)
+    string(REGEX REPLACE ".*links: " "" wraps "${wraps}")
+    target_link_options(${test} PRIVATE ${wraps})
+  endif()
   target_compile_definitions(${test} PRIVATE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_dependencies(fault_tests ${test})
   add_test(NAME ${test} COMMAND ${test})

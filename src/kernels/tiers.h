@@ -22,6 +22,16 @@ void mgp_kernels_fill_plain(mgp_kernels *table);
 void mgp_kernels_fill_avx2(mgp_kernels *table);
 void mgp_kernels_fill_avx512(mgp_kernels *table);
 void mgp_kernels_fill_neon(mgp_kernels *table);
+/* The kernels of every precision, beside the f32 ones that the functions above fill in. */
+void mgp_kernels_fill_plain_narrow(mgp_kernels *table);
+void mgp_kernels_fill_avx2_narrow(mgp_kernels *table);
+void mgp_kernels_fill_avx512_narrow(mgp_kernels *table);
+void mgp_kernels_fill_neon_narrow(mgp_kernels *table);
+/* Better ones for single features, over what the tier below filled in. */
+void mgp_kernels_fill_avx512_vnni(mgp_kernels *table);
+void mgp_kernels_fill_avx512_bf16(mgp_kernels *table);
+void mgp_kernels_fill_avx512_popcnt(mgp_kernels *table);
+void mgp_kernels_fill_neon_dotprod(mgp_kernels *table);
 
 /* How many bytes ahead a stream asks for memory: its next row, where that is near. */
 static inline size_t mgp_kernels_ahead(size_t stride) {
