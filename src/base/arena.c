@@ -83,6 +83,7 @@ char *mgp_arena_printf(mgp_arena *arena, const char *format, ...) {
 }
 
 void mgp_arena_reset(mgp_arena *arena) {
+  if (!arena) return;
   while (arena->newest && arena->newest->next) {
     chunk *older = arena->newest->next;
     mgp_free(arena->alloc, arena->newest);

@@ -1,15 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JSON through jansson, with our errors. Jansson bounds the nesting depth itself (2,048).
+ *
+ * Jansson's lexer leaves a byte of a string out when memory for it is refused (lex_save looks at no
+ * result) and goes on, so a refusal is noted here and the text counts as not read.
  */
+#include <pthread.h>
+
 #include "base/base.h"
+
+static json_malloc_t json_take;
+static _Thread_local bool was_refused;
+
+static void *take(size_t size) {
+  void *block = json_take(size);
+  if (!block) was_refused = true;
+  return block;
+}
+
+/* Around what the application may have set. */
+static void watch_memory(void) {
+  json_free_t give = NULL;
+  json_get_alloc_funcs(&json_take, &give);
+  json_set_alloc_funcs(take, give);
+}
 
 magpie_status mgp_json_parse(const char *name, const char *text, size_t size, json_t **out,
                              magpie_error *err) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, watch_memory);
   json_error_t why;
+  was_refused = false;
   *out = json_loadb(text, size, 0, &why);
-  if (*out) return MAGPIE_OK;
-  if (json_error_code(&why) == json_error_out_of_memory)
+  if (*out && !was_refused) return MAGPIE_OK;
+  json_decref(*out);
+  *out = NULL;
+  if (was_refused || json_error_code(&why) == json_error_out_of_memory)
     return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the %zu bytes of %s", size, name);
   mgp_fail(err, MAGPIE_FORMAT, "not valid JSON at line %d, column %d: %s", why.line, why.column,
            why.text);

@@ -299,6 +299,7 @@ static magpie_status add_path(importing *im, mgp_ingest_source *source, const re
     MGP_FORWARD(mgp_json_write(r->metadata, &text, err));
     source->metadata = mgp_strdup(a, text);
     magpie_free(text);
+    MGP_RETURN_IF(!source->metadata, err, MAGPIE_NO_MEMORY, "no memory for metadata");
   }
   return mgp_ingest_decode(im->in, source, source->path, err);
 }
@@ -307,9 +308,12 @@ static magpie_status add_record(importing *im, mgp_ingest_source *source, const 
                                 magpie_error *err) {
   mgp_alloc *a = im->ix->alloc;
   source->record = mgp_strdup(a, r->id);
-  if (r->title && r->title[0]) source->title = mgp_strdup(a, r->title);
+  const bool has_title = r->title && r->title[0];
+  if (has_title) source->title = mgp_strdup(a, r->title);
   if (r->kind) source->forced_kind = mgp_strdup(a, r->kind);
-  MGP_RETURN_IF(!source->record, err, MAGPIE_NO_MEMORY, "no memory for record %s", r->id);
+  MGP_RETURN_IF(!source->record || (has_title && !source->title) ||
+                    (r->kind && !source->forced_kind),
+                err, MAGPIE_NO_MEMORY, "no memory for record %s", r->id);
   source->row.format = "record";
   if (r->vector) return add_vector(im, source, r, err);
   if (r->path) return add_path(im, source, r, err);
@@ -400,22 +404,28 @@ static char *ledger_name(importing *im, uint64_t line) {
   return mgp_buffer_take(&b);
 }
 
+/* Not even the ledger can name the line. */
+static bool stop_without_memory(importing *im, mgp_ingest_source *source, char *line) {
+  pthread_mutex_lock(&im->mutex);
+  reader_failed(im, MAGPIE_NO_MEMORY, "no memory for a record");
+  pthread_mutex_unlock(&im->mutex);
+  mgp_free(im->ix->alloc, line);
+  if (source) mgp_ingest_source_discard(im->in, source);
+  return false;
+}
+
 static bool import_line(void *context) {
   importing *im = context;
   mgp_ingest_source *source = mgp_ingest_source_create(im->in);
   size_t size = 0;
   uint64_t hash = 0;
   bool is_end = true, is_done = false;
-  if (!source) {
-    pthread_mutex_lock(&im->mutex);
-    reader_failed(im, MAGPIE_NO_MEMORY, "no memory for a record");
-    pthread_mutex_unlock(&im->mutex);
-    return false;
-  }
+  if (!source) return stop_without_memory(im, NULL, NULL);
   char *line = take_line(im, source, &size, &is_end);
   magpie_error why = source->failure;
   magpie_status status = why.code;
   source->ledger_name = ledger_name(im, source->sequence);
+  if (!source->ledger_name) return stop_without_memory(im, source, line);
   const bool is_skipped = is_end || (line && is_blank(line, size));
   if (!is_skipped && line) status = process_line(im, source, line, size, &hash, &is_done, &why);
   mgp_free(im->ix->alloc, line);

@@ -14,11 +14,13 @@ typedef struct removal {
   magpie_report *report;
   int64_t *sources;
   size_t count, capacity;
+  magpie_error *err; /* of the call, for the callback */
 } removal;
 
 static magpie_status note_source(void *context, const mgp_source *source) {
   removal *r = context;
-  if (!MGP_GROW(r->ix->alloc, r->sources, r->capacity, r->count + 1)) return MAGPIE_NO_MEMORY;
+  MGP_RETURN_IF(!MGP_GROW(r->ix->alloc, r->sources, r->capacity, r->count + 1), r->err,
+                MAGPIE_NO_MEMORY, "no memory to remove %s", r->name);
   r->sources[r->count++] = source->number;
   return MAGPIE_OK;
 }
@@ -90,7 +92,7 @@ magpie_status magpie_remove(magpie *ix, const char *path_or_id, magpie_report *r
   MGP_RETURN_IF(ix->read_only, err, MAGPIE_INVALID, "%s was opened for reading only",
                 mgp_store_path(ix->store));
   magpie_report own = {0};
-  removal r = {.ix = ix, .name = path_or_id, .report = report ? report : &own};
+  removal r = {.ix = ix, .name = path_or_id, .report = report ? report : &own, .err = err};
   *r.report = (magpie_report){0};
   MGP_FORWARD(mgp_store_lock(ix->store, ix->lock_wait_ms, err));
   magpie_status status = mgp_store_begin(ix->store, err);
