@@ -44,7 +44,7 @@ def measure(arguments):
             time.sleep(0.001)
         seconds = time.perf_counter() - start
         errors.seek(0)
-        if process.returncode:
+        if process.returncode not in (0, 1):  # 1: nothing found
             print(f"# {errors.read().decode().strip().splitlines()[-1]}", file=sys.stderr)
     return process.returncode, peak, seconds
 

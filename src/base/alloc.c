@@ -5,6 +5,9 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/base.h"
 
@@ -116,6 +119,21 @@ void mgp_alloc_release_wait(mgp_alloc *a, uint64_t size) {
   a->waitable -= size;
   pthread_cond_broadcast(&a->released);
   pthread_mutex_unlock(&a->mutex);
+}
+
+uint64_t mgp_heap_used(void) {
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return 0;
+#endif
+}
+
+void mgp_heap_trim(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 /* ---- messages ---------------------------------------------------------------------------------

@@ -70,6 +70,10 @@ bool mgp_alloc_reserve(mgp_alloc *a, uint64_t size);
 bool mgp_alloc_reserve_wait(mgp_alloc *a, uint64_t size);
 void mgp_alloc_release(mgp_alloc *a, uint64_t size);
 void mgp_alloc_release_wait(mgp_alloc *a, uint64_t size);
+/* Bytes of the whole process that malloc has handed out, where the C library tells; else 0. */
+uint64_t mgp_heap_used(void);
+/* Gives what malloc keeps of freed blocks back to the system, where the C library can. */
+void mgp_heap_trim(void);
 /* NO_MEMORY in one sentence: "WHAT needs about 12M; --memory is 64M, …: raise it to at least …". */
 magpie_status mgp_alloc_fail(const mgp_alloc *a, uint64_t need, magpie_error *err,
                              const char *format, ...) MGP_PRINTF(4, 5);

@@ -15,8 +15,10 @@
 
 #include "encode/ort_memory.h"
 
-/* While a model is read, its file lies in memory once more; a graph takes some more than weights.
- * Measured by bench_memory.py: docs/decisions/0014-memory-budget.md. */
+/* Loading a graph and its optimisation take this much beside two copies of the file, and a loaded
+ * graph at least so much beside what the allocator counts. Measured with the packs of the
+ * catalogue: docs/decisions/0014-memory-budget.md. */
+#define LOADING_BYTES (UINT64_C(40) << 20)
 #define GRAPH_BYTES (UINT64_C(4) << 20)
 
 /* Runs share it; one that tries again has it alone. */
@@ -96,30 +98,43 @@ static magpie_status read_ports(mgp_model *m, bool is_input, port_list *list, ma
   return MAGPIE_OK;
 }
 
-/* What loading takes at its height: the file as read, the weights out of it, packed weights. */
+/* The file as read, and the weights out of it. */
 static uint64_t loading_bytes(const char *path) {
   struct stat st = {0};
-  return stat(path, &st) == 0 ? (uint64_t)st.st_size * 2 + GRAPH_BYTES : GRAPH_BYTES;
-}
-
-static magpie_status fail_loading(const mgp_model *m, uint64_t need, magpie_error *err) {
-  return mgp_alloc_fail(m->alloc, need, err, "the pack %s (%s)", m->pack, m->file);
+  return stat(path, &st) == 0 ? (uint64_t)st.st_size * 2 + LOADING_BYTES : LOADING_BYTES;
 }
 
 static magpie_status make_session(mgp_model *m, const char *path, magpie_error *err);
 
-/* The file's bytes are counted while it is read, the weights by the allocator. */
+/* What the session holds beside its allocator: weights as they came and the graph. */
+static uint64_t uncounted_bytes(uint64_t heap_before, uint64_t counted, uint64_t most) {
+  const uint64_t heap = mgp_heap_used(), grown = heap > heap_before ? heap - heap_before : 0;
+  const uint64_t rest = grown > counted ? grown - counted : 0;
+  return rest < GRAPH_BYTES ? GRAPH_BYTES : rest > most ? most : rest;
+}
+
+/* What loading takes at its height is counted while it lasts, and then what is left of it. */
 static magpie_status create_session(mgp_model *m, const char *path, magpie_error *err) {
-  const uint64_t need = loading_bytes(path), reading = (need - GRAPH_BYTES) / 2 + GRAPH_BYTES;
-  if (need > mgp_alloc_left(m->alloc) || !mgp_alloc_reserve(m->alloc, reading))
-    return fail_loading(m, need, err);
+  const uint64_t need = loading_bytes(path), used = mgp_alloc_used(m->alloc);
+  mgp_heap_trim();
+  const uint64_t heap = mgp_heap_used();
+  if (!mgp_alloc_reserve(m->alloc, need))
+    return mgp_alloc_fail(m->alloc, need, err, "the pack %s (%s)", m->pack, m->file);
+  /* The weights that the allocator counts are among those bytes: they must not count twice. */
+  mgp_alloc_release(m->alloc, need);
   mgp_ort_memory_enter(m->alloc);
   magpie_status status = make_session(m, path, err);
   const size_t refused = mgp_ort_memory_leave();
-  mgp_alloc_release(m->alloc, reading);
-  if (status == MAGPIE_OK && mgp_alloc_reserve(m->alloc, GRAPH_BYTES)) m->reserved = GRAPH_BYTES;
-  if (status != MAGPIE_OK && refused) status = fail_loading(m, need + refused, err);
-  return status;
+  mgp_heap_trim();
+  if (status != MAGPIE_OK && refused)
+    return mgp_alloc_fail(m->alloc, need + refused, err, "the pack %s (%s)", m->pack, m->file);
+  MGP_FORWARD(status);
+  const uint64_t now = mgp_alloc_used(m->alloc);
+  const uint64_t rest = uncounted_bytes(heap, now > used ? now - used : 0, need);
+  if (!mgp_alloc_reserve(m->alloc, rest))
+    return mgp_alloc_fail(m->alloc, rest, err, "the pack %s (%s)", m->pack, m->file);
+  m->reserved = rest;
+  return MAGPIE_OK;
 }
 
 static magpie_status make_session(mgp_model *m, const char *path, magpie_error *err) {

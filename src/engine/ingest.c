@@ -76,13 +76,18 @@ static size_t encoder_space(mgp_ingest *in, const mgp_encoder *e, size_t index) 
                                 info->metric, info->dim);
 }
 
-static void add_media_pack(mgp_ingest *in, const char *name) {
+/* A pack that does not work is a warning. One that only finds no room ends the run: its files would
+ * count as indexed, and a run with more memory would pass them over. */
+static magpie_status add_media_pack(mgp_ingest *in, const char *name, magpie_error *err) {
   magpie_error why = {0};
   mgp_encoder *e = NULL;
-  if (mgp_engine_encoder(in->ix, name, &e, &why) != MAGPIE_OK ||
-      mgp_encoder_warm(e, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, &why) != MAGPIE_OK) {
+  magpie_status status = mgp_engine_encoder(in->ix, name, &e, &why);
+  if (status == MAGPIE_OK) status = mgp_encoder_warm(e, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, &why);
+  if (status == MAGPIE_NO_MEMORY && err) *err = why;
+  if (status == MAGPIE_NO_MEMORY) return status;
+  if (status != MAGPIE_OK) {
     mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, why.message);
-    return;
+    return MAGPIE_OK;
   }
   /* Questions come later; the label vectors they need are better made now than then. */
   if (in->text_space != SIZE_MAX) mgp_encoder_warm(e, MGP_INPUT_TEXT, NULL);
@@ -92,6 +97,7 @@ static void add_media_pack(mgp_ingest *in, const char *name) {
     in->media_inputs[at] |= mgp_encoder_space(e, i)->item_inputs;
     in->media_spaces[at][i] = encoder_space(in, e, i);
   }
+  return MAGPIE_OK;
 }
 
 /* Vectors that a user imported keep their space from run to run. */
@@ -121,8 +127,9 @@ static magpie_status load_encoders(mgp_ingest *in, magpie_error *err) {
   }
   const char *names[MGP_ENGINE_PACKS];
   size_t count = 0;
+  if (!in->has_media) return load_vector_spaces(in, err);
   MGP_FORWARD(mgp_engine_packs(in->ix, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, names, &count, err));
-  for (size_t i = 0; i < count; i++) add_media_pack(in, names[i]);
+  for (size_t i = 0; i < count; i++) MGP_FORWARD(add_media_pack(in, names[i], err));
   return load_vector_spaces(in, err);
 }
 
@@ -146,17 +153,18 @@ static magpie_status load_languages(mgp_ingest *in, magpie_error *err) {
 
 static magpie_status open_parts(mgp_ingest *in, magpie_error *err) {
   magpie *ix = in->ix;
-  MGP_FORWARD(mgp_media_init(err));
   in->arena = mgp_arena_create(ix->alloc);
   MGP_RETURN_IF(!in->arena, err, MAGPIE_NO_MEMORY, "no memory to index");
-  if (!ix->decode_pool) MGP_FORWARD(mgp_pool_create(ix->threads, &ix->decode_pool, err));
+  if (in->has_media) MGP_FORWARD(mgp_media_init(err));
+  if (in->has_media && !ix->decode_pool)
+    MGP_FORWARD(mgp_pool_create(ix->threads, &ix->decode_pool, err));
   MGP_FORWARD(load_encoders(in, err));
   MGP_FORWARD(share_budget(in, err));
   return load_languages(in, err);
 }
 
-magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, magpie_report *report,
-                              mgp_ingest **out, magpie_error *err) {
+static magpie_status open_ingest(magpie *ix, bool has_media, const magpie_add_options *options,
+                                 magpie_report *report, mgp_ingest **out, magpie_error *err) {
   magpie_add_options defaults;
   magpie_add_options_defaults(&defaults);
   if (!options) options = &defaults;
@@ -174,6 +182,7 @@ magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, mag
   }
   pthread_mutex_init(&in->mutex, NULL);
   in->ix = ix;
+  in->has_media = has_media;
   in->options = *options;
   in->report = report ? report : &in->own_report;
   *in->report = (magpie_report){0};
@@ -190,6 +199,16 @@ magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, mag
   }
   *out = in;
   return MAGPIE_OK;
+}
+
+magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, magpie_report *report,
+                              mgp_ingest **out, magpie_error *err) {
+  return open_ingest(ix, true, options, report, out, err);
+}
+
+magpie_status mgp_ingest_open_records(magpie *ix, const magpie_add_options *options,
+                                      magpie_report *report, mgp_ingest **out, magpie_error *err) {
+  return open_ingest(ix, false, options, report, out, err);
 }
 
 magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err) {

@@ -9,6 +9,7 @@
  * is thrown away as soon as the catalog's size or time changes, since nothing else would tell it.
  */
 #include "store/catalog.h"
+#include "store/catalog_memory.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -59,6 +60,7 @@ static magpie_status connect(mgp_store *s, int flags, const char *options, mgp_c
   int code = sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
   mgp_free(s->alloc, uri);
   if (code == SQLITE_OK) code = set_up(c->db);
+  if (code == SQLITE_OK) code = mgp_catalog_cache(s, c->db, false);
   magpie_status status = MAGPIE_OK;
   if (code != SQLITE_OK) {
     status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
@@ -110,10 +112,25 @@ static int first_read(mgp_connection *c) {
   return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
+/* Whoever made the catalog died before it was a WAL database: its journal lies beside it, and a
+ * connection that may write rolls it back by reading. */
+static magpie_status roll_back_making(mgp_store *s, mgp_connection **out, magpie_error *err) {
+  mgp_catalog_close(s, *out);
+  *out = NULL;
+  MGP_FORWARD(connect(s, SQLITE_OPEN_READWRITE, "", out, err));
+  first_read(*out);
+  mgp_catalog_close(s, *out);
+  return connect(s, SQLITE_OPEN_READONLY, "", out, err);
+}
+
 static magpie_status connect_reader(mgp_store *s, mgp_connection **out, magpie_error *err) {
   mgp_connection *c = NULL;
   MGP_FORWARD(connect(s, SQLITE_OPEN_READONLY, "", &c, err));
-  const int code = first_read(c);
+  int code = first_read(c);
+  if (code == SQLITE_READONLY_ROLLBACK && access(s->path, W_OK) == 0) {
+    MGP_FORWARD(roll_back_making(s, &c, err));
+    code = first_read(c);
+  }
   if (code == SQLITE_OK) {
     *out = c;
     return MAGPIE_OK;
@@ -191,9 +208,9 @@ static magpie_status configure_writer(mgp_store *s, mgp_connection *c, magpie_er
   static const char settings[] = "PRAGMA synchronous = FULL;"
                                  "PRAGMA foreign_keys = ON;"
                                  "PRAGMA journal_size_limit = 67108864;"
-                                 "PRAGMA cache_size = -16384;"
-                                 "PRAGMA temp_store = MEMORY;";
-  const int code = sqlite3_exec(c->db, settings, NULL, NULL, NULL);
+                                 "PRAGMA temp_store = FILE;"; /* a large sort spills */
+  int code = sqlite3_exec(c->db, settings, NULL, NULL, NULL);
+  if (code == SQLITE_OK) code = mgp_catalog_cache(s, c->db, true);
   if (code != SQLITE_OK) return mgp_catalog_fail(s, c->db, code, "opening the index", err);
   return MAGPIE_OK;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/catalog.h"
+#include "store/catalog_memory.h"
 #include "store/store_io.h"
 
 static bool is_ours(const char *name) {
@@ -103,6 +104,11 @@ magpie_status mgp_store_open(mgp_alloc *a, const char *path, bool read_only, mgp
   MGP_RETURN_IF(!path || !path[0], err, MAGPIE_INVALID, "the path of an index is empty");
   mgp_store *s = mgp_calloc(a, 1, sizeof *s);
   MGP_RETURN_IF(!s, err, MAGPIE_NO_MEMORY, "no memory to open %s", path);
+  magpie_status status = mgp_catalog_memory_take(a, read_only, path, err);
+  if (status != MAGPIE_OK) {
+    mgp_free(a, s);
+    return status;
+  }
   s->alloc = a;
   s->read_only = read_only;
   s->lock_fd = -1;
@@ -113,9 +119,8 @@ magpie_status mgp_store_open(mgp_alloc *a, const char *path, bool read_only, mgp
   for (size_t size = s->path ? strlen(s->path) : 0; size > 1 && s->path[size - 1] == '/'; size--)
     s->path[size - 1] = '\0';
   if (s->path) s->catalog_path = mgp_path_join(a, s->path, CATALOG_FILE);
-  magpie_status status = s->catalog_path
-                             ? open_parts(s, err)
-                             : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", path);
+  status = s->catalog_path ? open_parts(s, err)
+                           : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", path);
   if (status != MAGPIE_OK) mgp_store_close(&s);
   *out = s;
   return status;
@@ -144,6 +149,7 @@ void mgp_store_close(mgp_store **store) {
   mgp_free(s->alloc, s->catalog_path);
   pthread_mutex_destroy(&s->pool_lock);
   pthread_mutex_destroy(&s->snapshot_lock);
+  mgp_catalog_memory_give(s->alloc, s->read_only);
   mgp_free(s->alloc, s);
 }
 
