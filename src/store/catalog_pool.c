@@ -60,7 +60,6 @@ static magpie_status connect(mgp_store *s, int flags, const char *options, mgp_c
   int code = sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
   mgp_free(s->alloc, uri);
   if (code == SQLITE_OK) code = set_up(c->db);
-  if (code == SQLITE_OK) code = mgp_catalog_cache(s, c->db, false);
   magpie_status status = MAGPIE_OK;
   if (code != SQLITE_OK) {
     status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
@@ -178,7 +177,15 @@ magpie_status mgp_catalog_acquire(mgp_store *s, mgp_connection **out, magpie_err
     mgp_catalog_close(s, c);
     c = NULL;
   }
-  if (!c) return connect_reader(s, out, err);
+  if (!c) {
+    MGP_FORWARD(connect_reader(s, &c, err));
+    const int code = mgp_catalog_cache(s, c->db, false); /* reads the schema: not before here */
+    if (code != SQLITE_OK) {
+      const magpie_status status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
+      mgp_catalog_close(s, c);
+      return status;
+    }
+  }
   c->next = NULL;
   *out = c;
   return MAGPIE_OK;
