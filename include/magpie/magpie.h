@@ -188,6 +188,27 @@ MAGPIE_API magpie_status magpie_import(magpie *ix, const char *file,
                                        const magpie_add_options *options, magpie_report *report,
                                        magpie_error *err);
 
+/* One record in memory: what a line of magpie_import holds. Only `id` and one of `text` and
+ * `vector` are needed; strings are UTF-8. */
+typedef struct magpie_record {
+  const char *id;           /* 1 to 512 bytes, no control characters, no @ at its start */
+  const char *text, *title; /* or NULL */
+  const char *kind;         /* up to 32 bytes, no comma; NULL: "passage" or "vector" */
+  const char *metadata;     /* JSON object, or NULL */
+  const float *vector;      /* [dim], not only zeros; stored with length 1; or NULL */
+  size_t dim;
+  const char *space; /* of the vector; NULL: "vectors" */
+} magpie_record;
+
+/* Adds `count` records as magpie_import does, and commits at the end (in between, too, when they
+ * are many): when it returns, they are as durable as the index was opened for. All are checked
+ * first: INVALID names the first that is wrong, and none is added. A record of a known id replaces
+ * it; of records with one id the last counts. What is read lives for the length of the call. One
+ * writer at a time; `options` and `report` may be NULL. */
+MAGPIE_API magpie_status magpie_add_records(magpie *ix, const magpie_record *records, size_t count,
+                                            const magpie_add_options *options,
+                                            magpie_report *report, magpie_error *err);
+
 /* Removes an item id, a record id, a file, or everything below a folder. NOT_FOUND if none match.
  */
 MAGPIE_API magpie_status magpie_remove(magpie *ix, const char *path_or_id, magpie_report *report,

@@ -145,8 +145,8 @@ typedef struct mgp_ingest_source {
   bool is_update, is_moved; /* only the row changes: row.number says which */
   bool is_carried; /* renamed: the row changes, and its items are written anew as they were */
   magpie_error failure;
-  char *ledger_name;              /* path or FILE:LINE for the failure ledger */
-  struct {                        /* as the last commit left it: a batch may be tried again */
+  char *ledger_name; /* path or FILE:LINE for the failure ledger */
+  struct {           /* as the last commit left it: a batch may be tried again */
     int64_t replaces, number;
     bool is_added;
   } before;
@@ -156,6 +156,9 @@ typedef struct mgp_ingest_source {
 
 magpie_status mgp_ingest_open(magpie *ix, const magpie_add_options *options, magpie_report *report,
                               mgp_ingest **out, magpie_error *err);
+/* For records without files: no media library and no pack for pictures or sounds is loaded. */
+magpie_status mgp_ingest_open_records(magpie *ix, const magpie_add_options *options,
+                                      magpie_report *report, mgp_ingest **out, magpie_error *err);
 /* Flushes what is left, gives the last event, unlocks; returns the first error. */
 magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err);
 bool mgp_ingest_stopped(const mgp_ingest *in);

@@ -2,22 +2,15 @@
  *
  * magpie_import: JSON Lines records. Lines are read as a stream, so that one of 100 MB costs no
  * memory: it goes to the ledger as FILE:LINE and the next line is read.
- *
- * A record is unchanged when the hash of its line is. Texts up to RECORD_TOKENS stay one item (the
- * text encoder sees 512 tokens); longer ones are cut into passages as files are.
+ * A record is unchanged when the hash of its line is.
  */
-#include "engine/engine.h"
+#include "engine/record_source.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
 #define READ_SIZE (256u << 10)
-#define ID_MAX 512
-#define KIND_MAX 32
-#define RECORD_TOKENS 400
-#define PASSAGE_TOKENS 200
-#define VECTOR_MAX 65536
 /* So many lines without a record at the start mean that it is another kind of file. */
 #define START_LINES 20
 
@@ -154,17 +147,9 @@ static void release_id(importing *im, uint64_t hash) {
 
 typedef struct record {
   const char *text, *path, *title, *kind, *space;
-  char id[ID_MAX + 1];
+  char id[MGP_RECORD_ID_MAX + 1];
   json_t *vector, *metadata;
 } record;
-
-static bool plain_name(const char *text, size_t max) {
-  const size_t size = strlen(text);
-  if (size == 0 || size > max) return false;
-  for (size_t i = 0; i < size; i++)
-    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) return false;
-  return true;
-}
 
 static magpie_status read_id(const json_t *object, record *r, magpie_error *err) {
   const json_t *id = json_object_get(object, "id");
@@ -175,9 +160,8 @@ static magpie_status read_id(const json_t *object, record *r, magpie_error *err)
   MGP_RETURN_IF(!json_is_string(id), err, MAGPIE_FORMAT,
                 "the record has no \"id\"; expected a string or an integer");
   const char *text = json_string_value(id);
-  MGP_RETURN_IF(!plain_name(text, ID_MAX) || text[0] == '@', err, MAGPIE_FORMAT,
-                "the id must have 1 to %d bytes, no control characters and no @ at its start",
-                ID_MAX);
+  const mgp_record named = {.id = text};
+  MGP_FORWARD(mgp_record_check_names(&named, err));
   snprintf(r->id, sizeof r->id, "%s", text);
   return MAGPIE_OK;
 }
@@ -204,10 +188,8 @@ static magpie_status read_record(const json_t *object, record *r, magpie_error *
   r->metadata = json_object_get(object, "metadata");
   MGP_RETURN_IF(r->metadata && !json_is_object(r->metadata) && !json_is_null(r->metadata), err,
                 MAGPIE_FORMAT, "\"metadata\" must be an object");
-  MGP_RETURN_IF(r->kind && (!plain_name(r->kind, KIND_MAX) || strchr(r->kind, ',')), err,
-                MAGPIE_FORMAT, "\"kind\" must have 1 to %d bytes and no comma", KIND_MAX);
-  MGP_RETURN_IF(r->space && !plain_name(r->space, 63), err, MAGPIE_FORMAT,
-                "\"space\" must have 1 to 63 bytes");
+  const mgp_record named = {.id = r->id, .kind = r->kind, .space = r->space};
+  MGP_FORWARD(mgp_record_check_names(&named, err));
   MGP_RETURN_IF(!r->text && !r->path && !r->vector, err, MAGPIE_FORMAT,
                 "record \"%s\" has none of \"text\", \"path\" and \"vector\"", r->id);
   MGP_RETURN_IF(r->path && r->vector, err, MAGPIE_FORMAT,
@@ -219,8 +201,9 @@ static magpie_status read_vector(importing *im, const record *r, float **out, si
                                  magpie_error *err) {
   *out = NULL;
   *dim = json_array_size(r->vector);
-  MGP_RETURN_IF(!json_is_array(r->vector) || *dim == 0 || *dim > VECTOR_MAX, err, MAGPIE_FORMAT,
-                "\"vector\" must be an array of 1 to %d numbers", VECTOR_MAX);
+  MGP_RETURN_IF(!json_is_array(r->vector) || *dim == 0 || *dim > MGP_RECORD_VECTOR_MAX, err,
+                MAGPIE_FORMAT, "\"vector\" must be an array of 1 to %d numbers",
+                MGP_RECORD_VECTOR_MAX);
   float *values = mgp_calloc(im->ix->alloc, *dim, sizeof *values);
   MGP_RETURN_IF(!values, err, MAGPIE_NO_MEMORY, "no memory for a vector");
   for (size_t i = 0; i < *dim; i++) {
@@ -236,46 +219,13 @@ static magpie_status read_vector(importing *im, const record *r, float **out, si
 }
 
 static magpie_status add_vector(importing *im, mgp_ingest_source *source, const record *r,
-                                magpie_error *err) {
+                                mgp_record *row, magpie_error *err) {
   float *values = NULL;
-  size_t dim = 0;
-  MGP_FORWARD(read_vector(im, r, &values, &dim, err));
-  const mgp_media_item item = {.kind = "vector", .text = r->text, .metadata = r->metadata};
-  const magpie_status status = mgp_ingest_vector(
-      im->in, source, r->space ? r->space : MGP_VECTORS_SPACE, &item, values, dim, err);
+  MGP_FORWARD(read_vector(im, r, &values, &row->dim, err));
+  row->vector = values;
+  const magpie_status status = mgp_record_add(im->in, source, row, err);
   mgp_free(im->ix->alloc, values);
   return status;
-}
-
-static magpie_status add_passages(importing *im, mgp_ingest_source *source, const record *r,
-                                  size_t size, magpie_error *err) {
-  mgp_alloc *a = im->ix->alloc;
-  mgp_passage *passages = NULL;
-  size_t count = 0;
-  MGP_FORWARD(mgp_passages_cut(a, r->text, size, PASSAGE_TOKENS, &passages, &count, err));
-  magpie_status status = MAGPIE_OK;
-  for (size_t i = 0; i < count && status == MAGPIE_OK; i++) {
-    char *text = mgp_strndup(a, r->text + passages[i].start, passages[i].size);
-    const mgp_media_item item = {
-        .kind = "passage",
-        .text = text,
-        .metadata = r->metadata,
-        .locator = {.has_lines = true, .lines = {passages[i].first_line, passages[i].last_line}}};
-    status = text ? mgp_ingest_item(im->in, source, &item, err)
-                  : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a passage");
-    mgp_free(a, text);
-  }
-  mgp_free(a, passages);
-  return status;
-}
-
-static magpie_status add_text(importing *im, mgp_ingest_source *source, const record *r,
-                              magpie_error *err) {
-  const size_t size = strlen(r->text);
-  if (mgp_token_estimate(r->text, size) > RECORD_TOKENS)
-    return add_passages(im, source, r, size, err);
-  const mgp_media_item item = {.kind = "passage", .text = r->text, .metadata = r->metadata};
-  return mgp_ingest_item(im->in, source, &item, err);
 }
 
 static magpie_status add_path(importing *im, mgp_ingest_source *source, const record *r,
@@ -306,35 +256,16 @@ static magpie_status add_path(importing *im, mgp_ingest_source *source, const re
 
 static magpie_status add_record(importing *im, mgp_ingest_source *source, const record *r,
                                 magpie_error *err) {
-  mgp_alloc *a = im->ix->alloc;
-  source->record = mgp_strdup(a, r->id);
-  const bool has_title = r->title && r->title[0];
-  if (has_title) source->title = mgp_strdup(a, r->title);
-  if (r->kind) source->forced_kind = mgp_strdup(a, r->kind);
-  MGP_RETURN_IF(!source->record || (has_title && !source->title) ||
-                    (r->kind && !source->forced_kind),
-                err, MAGPIE_NO_MEMORY, "no memory for record %s", r->id);
-  source->row.format = "record";
-  if (r->vector) return add_vector(im, source, r, err);
+  mgp_record row = {.id = r->id,
+                    .text = r->text,
+                    .title = r->title,
+                    .kind = r->kind,
+                    .space = r->space,
+                    .metadata = r->metadata};
+  MGP_FORWARD(mgp_record_name_source(im->ix->alloc, source, &row, err));
+  if (r->vector) return add_vector(im, source, r, &row, err);
   if (r->path) return add_path(im, source, r, err);
-  return add_text(im, source, r, err);
-}
-
-/* Is the record in the index as it is? Else *replaces is its old source, or 0. */
-static magpie_status compare_record(importing *im, const char *id, mgp_hash128 hash, bool *same,
-                                    int64_t *replaces, magpie_error *err) {
-  *same = false;
-  *replaces = 0;
-  mgp_arena *arena = mgp_arena_create(im->ix->alloc);
-  MGP_RETURN_IF(!arena, err, MAGPIE_NO_MEMORY, "no memory for record %s", id);
-  mgp_source old = {0};
-  const magpie_status status = mgp_store_record_find(im->ix->store, id, arena, &old, err);
-  if (status == MAGPIE_OK && old.number) {
-    *same = old.hash.low == hash.low && old.hash.high == hash.high && old.mtime_ns >= 0;
-    *replaces = old.number;
-  }
-  mgp_arena_destroy(arena);
-  return status;
+  return mgp_record_add(im->in, source, &row, err);
 }
 
 /* *hash is that of the id taken in hand, or 0. *is_done: there is nothing to add. */
@@ -351,7 +282,7 @@ static magpie_status process_line(importing *im, mgp_ingest_source *source, cons
   if (status == MAGPIE_OK && !*is_done) {
     *hash = id_hash(r.id);
     if (earlier) mgp_ingest_supersede(im->in, earlier);
-    status = compare_record(im, r.id, source->row.hash, is_done, &replaces, err);
+    status = mgp_record_compare(im->ix, r.id, source->row.hash, is_done, &replaces, err);
   }
   if (status == MAGPIE_OK && !*is_done) {
     source->replaces = replaces;

@@ -44,6 +44,7 @@ typedef struct mgp_queued_item {
 struct mgp_ingest {
   /* fixed after open */
   magpie *ix;
+  bool has_media; /* files may come: their decoders and packs are ready */
   magpie_add_options options;
   mgp_media_limits limits;
   magpie_report *report, own_report;

@@ -170,7 +170,7 @@ static magpie_status media_of(const mgp_json_lines *lines, const mgp_document *d
   return MAGPIE_OK;
 }
 
-static json_t *magpie_record(const mgp_document *d, const char *path) {
+static json_t *import_line(const mgp_document *d, const char *path) {
   if (d->record) {
     json_t *copy = json_copy((json_t *)(uintptr_t)d->record); /* shallow; the row stays as it is */
     if (path) set_text(&copy, "path", path);
@@ -200,7 +200,7 @@ static magpie_status put_magpie_document(void *context, const mgp_json_lines *li
     MGP_FORWARD(absolute_path(w, path, absolute, err));
     look_for(w, lines->file, lines->line, absolute);
   }
-  return put_row(w, w->corpus, magpie_record(d, path ? absolute : NULL), err);
+  return put_row(w, w->corpus, import_line(d, path ? absolute : NULL), err);
 }
 
 static json_t *part_json(const magpie_part *part) {
