@@ -173,6 +173,22 @@ char *mgp_path_join(mgp_alloc *a, const char *folder, const char *name);
 const char *mgp_path_name(const char *path); /* after the last '/' */
 bool mgp_file_exists(const char *path);
 
+/* ---- blocks that may be larger than memory (spill.c) ------------------------------------------ */
+
+/* One zeroed block that grows: in memory up to an eighth of the budget, beyond that in a nameless
+ * file below `folder` (NULL: always in memory; borrowed). `data` moves when it grows. */
+typedef struct mgp_spill {
+  mgp_alloc *alloc;
+  const char *folder;
+  void *data;
+  size_t size; /* what there is room for */
+  int fd;      /* -1: in memory */
+} mgp_spill;
+void mgp_spill_init(mgp_spill *s, mgp_alloc *a, const char *folder);
+magpie_status mgp_spill_need(mgp_spill *s, size_t size, magpie_error *err);
+bool mgp_spill_is_file(const mgp_spill *s);
+void mgp_spill_fini(mgp_spill *s); /* also of one that was only initialised */
+
 /* ---- threads (thread.c) ------------------------------------------------------------------ */
 
 /* A fixed set of threads. mgp_pool_run calls fn(context, index) for every index below count, on the
@@ -212,6 +228,8 @@ int mgp_scored_compare(const void *a, const void *b);
 /* Parses with a depth and size check; place is "name:line". */
 magpie_status mgp_json_parse(const char *name, const char *text, size_t size, json_t **out,
                              magpie_error *err);
+/* What the tree of a text may take in memory, at most. */
+uint64_t mgp_json_need(const char *text, size_t size);
 magpie_status mgp_json_read(const char *path, uint64_t max_size, json_t **out, magpie_error *err);
 /* Compact text that magpie_free frees; sorted keys are not wanted: insertion order is kept. */
 magpie_status mgp_json_write(const json_t *value, char **out, magpie_error *err);

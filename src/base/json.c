@@ -43,6 +43,18 @@ magpie_status mgp_json_parse(const char *name, const char *text, size_t size, js
   return MAGPIE_FORMAT;
 }
 
+/* A value is 32 bytes of malloc and a place in an array that doubles; a member of an object has a
+ * pair with its key besides. Strings stand in the lexer's buffer and in their value. */
+uint64_t mgp_json_need(const char *text, size_t size) {
+  uint64_t values = 1, members = 0, containers = 0;
+  for (size_t i = 0; i < size; i++) {
+    values += text[i] == ',';
+    members += text[i] == ':';
+    containers += text[i] == '[' || text[i] == '{';
+  }
+  return 3 * (uint64_t)size + values * 64 + members * 160 + containers * 256;
+}
+
 magpie_status mgp_json_read(const char *path, uint64_t max_size, json_t **out, magpie_error *err) {
   *out = NULL;
   char *text = NULL;

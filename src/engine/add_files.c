@@ -269,8 +269,13 @@ magpie_status mgp_ingest_decode(mgp_ingest *in, mgp_ingest_source *source, const
   mgp_media_info info = {0};
   file_sink sink = {.in = in, .source = source, .info = &info};
   const mgp_media_sink media_sink = {.context = &sink, .item = take_item};
-  const magpie_status status =
+  magpie_status status =
       mgp_media_decode(ix->alloc, path, mgp_ingest_limits(in), &media_sink, &info, err);
+  if (status == MAGPIE_NO_MEMORY && source->item_count == 0) { /* what is queued makes room */
+    json_decref(info.metadata);
+    MGP_FORWARD(mgp_ingest_commit(in, err));
+    status = mgp_media_decode(ix->alloc, path, mgp_ingest_limits(in), &media_sink, &info, err);
+  }
   source->row.format = info.format;
   if (!source->title && info.title[0]) source->title = mgp_strdup(ix->alloc, info.title);
   if (!source->metadata && info.metadata) {

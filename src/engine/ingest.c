@@ -328,7 +328,8 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
                                      magpie_error *err) {
   pthread_mutex_lock(&in->mutex);
   const bool has_good_items =
-      (status == MAGPIE_FORMAT || status == MAGPIE_LIMIT) && source->item_count > 0;
+      (status == MAGPIE_FORMAT || status == MAGPIE_LIMIT || status == MAGPIE_NO_MEMORY) &&
+      source->item_count > 0;
   source->is_done = true;
   source->is_partial = has_good_items; /* a table with bad lines, a cut recording */
   source->is_failed = status != MAGPIE_OK && !has_good_items;

@@ -200,7 +200,8 @@ static magpie_status write_merged(merge_run *run, const char *space, size_t dim,
                                .section = begin_section,
                                .write = write_bytes,
                                .aside = put_aside,
-                               .back = bring_back};
+                               .back = bring_back,
+                               .spill_folder = mgp_store_path(run->ix->store)};
   uint64_t rows = 0;
   magpie_status status =
       dim > 0 ? mgp_dense_merge(run->ix->alloc, in->dense, count, &live, &sink, &rows, err)

@@ -25,6 +25,8 @@ typedef struct mgp_merge_sink {
   /* Bytes kept for later, outside of memory; `back` adds them all to the section that is open. */
   magpie_status (*aside)(void *context, const void *bytes, size_t size, magpie_error *err);
   magpie_status (*back)(void *context, magpie_error *err);
+  /* Where tables go that are too large for the budget; NULL: they stay in memory. */
+  const char *spill_folder;
 } mgp_merge_sink;
 
 /* ---- rows in order of their ids (merge_rows.c) ------------------------------------------------
@@ -56,7 +58,8 @@ magpie_status mgp_dense_merge(mgp_alloc *a, const mgp_dense_view *views, size_t 
 
 /* Sections: ids, lengths, postings, dictionary, in this order. Memory, all of it taken from `a`:
  *   4 bytes an item of the inputs (where it goes)
- * + 12 bytes a living item (its length, and a posting of one word)
+ * + 12 bytes a living item (its length, and a posting of one word); each of these three tables lies
+ *   in a file instead, as soon as it is larger than an eighth of the budget
  * + the packed postings of the most common word, and 1 byte a distinct word (the index of the
  *   dictionary); both grow by doubling
  * + 200 bytes a view, and its longest word.

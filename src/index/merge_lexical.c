@@ -16,7 +16,7 @@ typedef struct posting {
 typedef struct input {
   const mgp_lexical_view *view;
   mgp_term_walk walk;
-  uint32_t *places; /* of each item in the result; MGP_LEXICAL_END: dead */
+  size_t first; /* of its items in the table of places */
 } input;
 
 typedef struct merging {
@@ -26,6 +26,9 @@ typedef struct merging {
   size_t input_count;
   size_t *heap; /* inputs by their current word, then by number; the lowest at [0] */
   size_t heap_count;
+  /* what grows with the items; each may lie in a file */
+  mgp_spill places_block, lengths_block, postings_block;
+  uint32_t *places;  /* of each item of the inputs in the result; MGP_LEXICAL_END: dead */
   uint32_t *lengths; /* of the result */
   size_t item_count;
   posting *postings; /* of one word: room for one an item */
@@ -55,7 +58,7 @@ static magpie_status walk_items(merging *m, mgp_merge_rows *rows, size_t room, m
     const mgp_lexical_view *v = m->inputs[list].view;
     MGP_RETURN_IF(m->item_count == room || m->item_count + 1 >= MGP_LEXICAL_END, err, MAGPIE_LIMIT,
                   "a lexical segment holds at most %u items", MGP_LEXICAL_END - 1);
-    m->inputs[list].places[row] = (uint32_t)m->item_count;
+    m->places[m->inputs[list].first + row] = (uint32_t)m->item_count;
     m->lengths[m->item_count++] = v->lengths[row];
     MGP_FORWARD(m->sink->write(m->sink->context, &v->ids[row], sizeof(uint64_t), err));
     MGP_FORWARD(mgp_merge_rows_next(rows, &more, &list, &row, err));
@@ -74,13 +77,14 @@ static magpie_status place_items(merging *m, const mgp_filter *live, magpie_erro
       total += live->allow(live->context, lists[i].ids[j]);
     if (!live || !live->allow) total += lists[i].count;
   }
-  m->lengths = mgp_calloc(m->alloc, total + 1, sizeof *m->lengths);
-  m->postings = mgp_calloc(m->alloc, total + 1, sizeof *m->postings);
   mgp_merge_rows *rows = NULL;
-  magpie_status status =
-      m->lengths && m->postings
-          ? mgp_merge_rows_create(m->alloc, lists, m->input_count, live, &rows, err)
-          : no_memory(m, err);
+  magpie_status status = mgp_spill_need(&m->lengths_block, (total + 1) * sizeof *m->lengths, err);
+  if (status == MAGPIE_OK)
+    status = mgp_spill_need(&m->postings_block, (total + 1) * sizeof *m->postings, err);
+  m->lengths = m->lengths_block.data;
+  m->postings = m->postings_block.data;
+  if (status == MAGPIE_OK)
+    status = mgp_merge_rows_create(m->alloc, lists, m->input_count, live, &rows, err);
   if (status == MAGPIE_OK) status = walk_items(m, rows, total, err);
   mgp_merge_rows_destroy(rows);
   mgp_free(m->alloc, lists);
@@ -133,7 +137,7 @@ static magpie_status gather(merging *m, const input *in, magpie_error *err) {
   mgp_posting_cursor c;
   MGP_FORWARD(mgp_posting_cursor_init(&c, in->view, &in->walk.term, err));
   while (c.item != MGP_LEXICAL_END) {
-    const uint32_t place = in->places[c.item];
+    const uint32_t place = m->places[in->first + c.item];
     if (place != MGP_LEXICAL_END) {
       MGP_RETURN_IF(m->posting_count == m->item_count, err, MAGPIE_CORRUPT,
                     "merging segments: a word has more postings than there are items");
@@ -294,26 +298,27 @@ static magpie_status open_inputs(merging *m, mgp_lexical_view *const *views, siz
                                  magpie_error *err) {
   m->inputs = mgp_calloc(m->alloc, view_count ? view_count : 1, sizeof *m->inputs);
   if (!m->inputs) return no_memory(m, err);
+  size_t total = 0;
   for (; m->input_count < view_count; m->input_count++) {
     input *in = &m->inputs[m->input_count];
     in->view = views[m->input_count];
+    in->first = total;
+    total += in->view->count;
     mgp_term_walk_init(&in->walk, m->alloc, in->view);
-    in->places = mgp_malloc(m->alloc, (in->view->count + 1) * sizeof *in->places);
-    if (!in->places) return no_memory(m, err);
-    for (size_t i = 0; i < in->view->count; i++) in->places[i] = MGP_LEXICAL_END;
   }
+  MGP_FORWARD(mgp_spill_need(&m->places_block, (total + 1) * sizeof *m->places, err));
+  m->places = m->places_block.data;
+  for (size_t i = 0; i < total; i++) m->places[i] = MGP_LEXICAL_END;
   return MAGPIE_OK;
 }
 
 static void close_inputs(merging *m) {
-  for (size_t i = 0; i < m->input_count; i++) {
-    mgp_term_walk_fini(&m->inputs[i].walk);
-    mgp_free(m->alloc, m->inputs[i].places);
-  }
+  for (size_t i = 0; i < m->input_count; i++) mgp_term_walk_fini(&m->inputs[i].walk);
   mgp_free(m->alloc, m->inputs);
   mgp_free(m->alloc, m->heap);
-  mgp_free(m->alloc, m->lengths);
-  mgp_free(m->alloc, m->postings);
+  mgp_spill_fini(&m->places_block);
+  mgp_spill_fini(&m->lengths_block);
+  mgp_spill_fini(&m->postings_block);
   mgp_buffer_fini(&m->packed);
   mgp_buffer_fini(&m->entry);
   mgp_buffer_fini(&m->last);
@@ -325,6 +330,9 @@ magpie_status mgp_lexical_merge(mgp_alloc *a, mgp_lexical_view *const *views, si
                                 magpie_error *err) {
   *count = 0;
   merging m = {.alloc = a, .sink = sink};
+  mgp_spill_init(&m.places_block, a, sink->spill_folder);
+  mgp_spill_init(&m.lengths_block, a, sink->spill_folder);
+  mgp_spill_init(&m.postings_block, a, sink->spill_folder);
   mgp_buffer_init(&m.packed, a);
   mgp_buffer_init(&m.entry, a);
   mgp_buffer_init(&m.last, a);

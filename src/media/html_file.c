@@ -183,6 +183,11 @@ magpie_status mgp_html_file_decode(mgp_media_job *job, magpie_error *err) {
                 (unsigned long long)job->size, HTML_MAX);
   const bool has_charset = find_charset(job, charset);
   MGP_FORWARD(mgp_job_read_text(job, has_charset ? charset : NULL, &text, &size, err));
+  magpie_status status = mgp_job_reserve(job, mgp_html_need(text, size), err);
+  if (status != MAGPIE_OK) {
+    mgp_free(job->alloc, text);
+    return status;
+  }
   html_page p = {.job = job};
   mgp_buffer_init(&p.section, job->alloc);
   xmlDoc *document = htmlReadMemory(text, (int)size, NULL, "UTF-8",
@@ -190,7 +195,7 @@ magpie_status mgp_html_file_decode(mgp_media_job *job, magpie_error *err) {
                                         HTML_PARSE_NONET | HTML_PARSE_COMPACT);
   mgp_free(job->alloc, text);
   xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
-  const magpie_status status =
+  status =
       root ? read_page(&p, root, err)
            : mgp_fail(err, MAGPIE_FORMAT, "%s: no element could be read of the page", job->name);
   mgp_html_blocks_fini(&p.blocks);

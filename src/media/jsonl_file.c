@@ -132,6 +132,11 @@ static magpie_status parse_line(records *r, json_t **record, magpie_error *error
   size_t size = 0, replaced = 0;
   MGP_FORWARD(mgp_text_to_utf8(r->job->alloc, r->line.data, r->line.size, "UTF-8", &clean, &size,
                                &charset, &replaced, error));
+  const magpie_status status = mgp_job_reserve(r->job, mgp_json_need(clean, size), error);
+  if (status != MAGPIE_OK) {
+    mgp_free(r->job->alloc, clean);
+    return status;
+  }
   json_error_t at;
   *record = json_loadb(clean, size, 0, &at);
   mgp_free(r->job->alloc, clean);
@@ -172,7 +177,7 @@ static magpie_status end_line(records *r, magpie_error *err) {
     status = parse_line(r, &record, &error);
     if (status == MAGPIE_OK) {
       status = emit_record(r, record, err);
-    } else if (status == MAGPIE_FORMAT) {
+    } else if (status == MAGPIE_FORMAT || status == MAGPIE_NO_MEMORY) {
       note_bad(r, &error);
       status = MAGPIE_OK;
     } else if (err) {

@@ -29,6 +29,7 @@ typedef struct mgp_media_job {
   size_t items;
   const unsigned char *head;
   size_t head_size;
+  uint64_t reserved; /* of the budget, for the library that reads it */
 } mgp_media_job;
 
 /* Opens, measures and sniffs; init before use, fini in any case. */
@@ -49,6 +50,23 @@ magpie_status mgp_job_read_all(const mgp_media_job *job, uint64_t limit, char **
 /* The whole file as clean UTF-8; notes the charset in the metadata when it is not UTF-8. */
 magpie_status mgp_job_read_text(mgp_media_job *job, const char *hint, char **text, size_t *size,
                                 magpie_error *err);
+
+/* ---- the budget (memory_need.c) --------------------------------------------------------------
+ */
+
+/* Counts `size` bytes that a library is about to take, instead of what was counted before; waits
+ * for what other threads read. NO_MEMORY when that is more than the budget has. */
+magpie_status mgp_job_reserve(mgp_media_job *job, uint64_t size, magpie_error *err);
+void mgp_job_release(mgp_media_job *job);
+typedef struct mgp_picture_header {
+  const char *format;
+  uint64_t width, height, bands, band_bytes;
+  bool is_interlaced; /* or progressive */
+} mgp_picture_header;
+uint64_t mgp_picture_need(const mgp_picture_header *h);
+uint64_t mgp_html_need(const char *text, size_t size);
+uint64_t mgp_pdf_need(const mgp_media_job *job);
+uint64_t mgp_sound_need(const mgp_media_job *job);
 
 /* Where a stretch of an assembled text came from. */
 typedef struct mgp_line_mark {

@@ -393,6 +393,7 @@ static magpie_status check_end(const mgp_media_job *job, magpie_error *err) {
 magpie_status mgp_pdf_file_decode(mgp_media_job *job, magpie_error *err) {
   PopplerDocument *document = NULL;
   outline o = {0};
+  MGP_FORWARD(mgp_job_reserve(job, mgp_pdf_need(job), err));
   MGP_FORWARD(open_document(job, &document, err));
   const int pages = poppler_document_get_n_pages(document);
   magpie_status status = MAGPIE_OK;

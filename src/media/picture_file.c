@@ -132,6 +132,18 @@ static magpie_status check_size(const mgp_media_job *job, const VipsImage *image
   return MAGPIE_OK;
 }
 
+static magpie_status reserve_memory(mgp_media_job *job, const VipsImage *image, magpie_error *err) {
+  const mgp_picture_header header = {.format = job->format,
+                                     .width = (uint64_t)vips_image_get_width(image),
+                                     .height = (uint64_t)vips_image_get_height(image),
+                                     .bands = (uint64_t)vips_image_get_bands(image),
+                                     .band_bytes = vips_format_sizeof(vips_image_get_format(image)),
+                                     .is_interlaced =
+                                         vips_image_get_typeof(image, "interlaced") != 0 ||
+                                         vips_image_get_typeof(image, "jpeg-multiscan") != 0};
+  return mgp_job_reserve(job, mgp_picture_need(&header), err);
+}
+
 /* libvips calls this between strips; the only way to stop it is to kill the picture. */
 static void on_progress(VipsImage *image, VipsProgress *progress, const mgp_media_job *job) {
   (void)progress;
@@ -257,7 +269,8 @@ static magpie_status open_checked(mgp_media_job *job, VipsImage **image, magpie_
     return mgp_fail(err, MAGPIE_FORMAT, "%s: the %s header is damaged or says 0 pixels", job->name,
                     job->format);
   }
-  return check_size(job, *image, err);
+  MGP_FORWARD(check_size(job, *image, err));
+  return reserve_memory(job, *image, err);
 }
 
 magpie_status mgp_picture_file_read(mgp_media_job *job, mgp_image *out, magpie_error *err) {
@@ -265,6 +278,7 @@ magpie_status mgp_picture_file_read(mgp_media_job *job, mgp_image *out, magpie_e
   magpie_status status = open_checked(job, &image, err);
   if (status == MAGPIE_OK) status = decode_pixels(job, &image, out, err);
   if (image) g_object_unref(image);
+  mgp_job_release(job);
   return status;
 }
 
@@ -276,6 +290,9 @@ magpie_status mgp_picture_file_decode(mgp_media_job *job, magpie_error *err) {
   MGP_TRY(open_checked(job, &image, err));
   caption = mgp_picture_note_tags(job, image);
   MGP_TRY(decode_pixels(job, &image, &pixels, err));
+  g_object_unref(image); /* before the models run: they need memory as well */
+  image = NULL;
+  mgp_job_release(job);
   const mgp_media_item item = {.kind = "image",
                                .title = job->info->title[0] ? job->info->title : NULL,
                                .text = caption,

@@ -169,8 +169,9 @@ static magpie_status open_codec(reader *r, magpie_error *err) {
   return MAGPIE_OK;
 }
 
-static magpie_status reader_init(reader *r, const mgp_media_job *job, magpie_error *err) {
+static magpie_status reader_init(reader *r, mgp_media_job *job, magpie_error *err) {
   *r = (reader){.job = job, .stream = -1, .first_time = NAN};
+  MGP_FORWARD(mgp_job_reserve(job, mgp_sound_need(job), err));
   r->packet = av_packet_alloc();
   r->frame = av_frame_alloc();
   if (!r->packet || !r->frame) return no_memory(r, err);

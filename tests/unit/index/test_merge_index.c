@@ -270,6 +270,43 @@ static void lexical_merge_of_many_items_then_memory_stays_within_its_bound(void 
   corpus_free(&c);
 }
 
+/* Tables of 320 kB under a budget of 192 kB: without their files there is no merge. */
+static void
+lexical_merge_when_the_budget_is_small_then_spills_and_gives_the_same_bytes(void **state) {
+  (void)state;
+  corpus c = corpus_make(4, 20000, 3000);
+  built_segment parts[20];
+  mgp_lexical_view *views[20];
+  for (size_t i = 0; i < 20; i++) {
+    parts[i] = segment_build(&c, i * 1000, (i + 1) * 1000);
+    views[i] = parts[i].view;
+  }
+  kept roomy = {0}, tight = {0}, refused = {0};
+  mgp_alloc *a = mgp_alloc_create(192 << 10);
+  magpie_error err = {0};
+  uint64_t count = 0;
+  mgp_merge_sink sink = sink_of(&roomy);
+  assert_int_equal(mgp_lexical_merge(NULL, views, 20, NULL, &sink, &count, &err), MAGPIE_OK);
+  sink = sink_of(&refused);
+  assert_int_equal(mgp_lexical_merge(a, views, 20, NULL, &sink, &count, &err), MAGPIE_NO_MEMORY);
+  sink = sink_of(&tight);
+  sink.spill_folder = "/tmp";
+  if (mgp_lexical_merge(a, views, 20, NULL, &sink, &count, &err)) fail_msg("%s", err.message);
+  assert_int_equal(count, 20000);
+  for (size_t i = 0; i < 5; i++) {
+    const mgp_bytes expected = {.data = roomy.parts[i].data, .size = roomy.parts[i].size};
+    assert_same(&tight.parts[i], &expected, "a section");
+  }
+  assert_true(mgp_alloc_peak(a) <= 192 << 10);
+  assert_int_equal(mgp_alloc_used(a), 0);
+  kept_free(&roomy);
+  kept_free(&tight);
+  kept_free(&refused);
+  mgp_alloc_destroy(a);
+  for (size_t i = 0; i < 20; i++) segment_free(&parts[i]);
+  corpus_free(&c);
+}
+
 /* ---- dense ------------------------------------------------------------------------------------
  */
 
@@ -336,6 +373,7 @@ int main(void) {
       cmocka_unit_test(lexical_merge_when_any_write_or_allocation_fails_then_ends_cleanly),
       cmocka_unit_test(lexical_merge_of_damaged_bytes_then_no_crash),
       cmocka_unit_test(lexical_merge_of_many_items_then_memory_stays_within_its_bound),
+      cmocka_unit_test(lexical_merge_when_the_budget_is_small_then_spills_and_gives_the_same_bytes),
       cmocka_unit_test(dense_merge_of_overlapping_views_then_rows_follow_the_ids),
       cmocka_unit_test(dense_merge_of_other_dimensions_then_invalid),
   };
