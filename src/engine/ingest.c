@@ -304,9 +304,11 @@ void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source) {
   source->in_batch = true;
   in->queued_bytes += sizeof *source + SOURCE_STRINGS;
   mgp_ingest_source **at = &in->sources;
+  if (in->newest && in->newest->sequence < source->sequence) at = &in->newest->next;
   while (*at && (*at)->sequence < source->sequence) at = &(*at)->next;
   source->next = *at;
   *at = source;
+  in->newest = source;
 }
 
 /* "PATH: why" -> "why", "PATH:12: why" -> "line 12: why": the ledger says the path beside it. */

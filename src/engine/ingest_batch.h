@@ -65,8 +65,8 @@ struct mgp_ingest {
   mgp_queued_item **items;
   size_t item_count, item_capacity;
   size_t text_count, queued_bytes;
-  mgp_ingest_source *sources;
-  char languages[256]; /* "de,en": what was stemmed in this index */
+  mgp_ingest_source *sources, *newest; /* newest: put in last, where most belong behind; or NULL */
+  char languages[256];                 /* "de,en": what was stemmed in this index */
   bool languages_changed;
   double last_commit;
   uint64_t flushes;

@@ -31,7 +31,7 @@ void mgp_ingest_drop(mgp_ingest *in) {
       mgp_free(in->ix->alloc, in->items[i]->vectors[j].values);
   in->item_count = in->text_count = in->queued_bytes = 0;
   mgp_ingest_source *source = in->sources;
-  in->sources = NULL;
+  in->sources = in->newest = NULL;
   while (source) {
     mgp_ingest_source *next = source->next;
     source->in_batch = false;
@@ -456,6 +456,7 @@ static void drop_first(mgp_ingest *in, size_t count) {
   const mgp_ingest_source *last = in->items[count - 1]->source;
   in->item_count -= count;
   memmove(in->items, in->items + count, in->item_count * sizeof *in->items);
+  in->newest = NULL;
   for (bool is_last = false; !is_last && in->sources != keep;) {
     mgp_ingest_source *source = in->sources;
     is_last = source == last;
