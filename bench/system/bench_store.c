@@ -5,7 +5,7 @@
  * peer (both per second, or seconds), ratio, what the peer is. Medians of rounds in which both take
  * turns.
  *
- *   bench_store [FOLDER]         all cases, in a new folder below FOLDER (default: /var/tmp)
+ *   bench_store [FOLDER [CASE]]  all cases or one, in a new folder below FOLDER (default: /var/tmp)
  *   bench_store first FOLDER     one fresh process: seconds to the first answer
  */
 #include <fcntl.h>
@@ -267,10 +267,11 @@ int main(int count, char **arguments) {
   snprintf(folder, sizeof folder, "%s/bench-store-XXXXXX", count > 1 ? arguments[1] : "/var/tmp");
   if (!mkdtemp(folder)) stop(folder, "cannot be made");
   printf("case,magpie,peer,ratio,unit\n");
-  time_commits(folder, "commit_1", SINGLES, 1);
-  time_commits(folder, "commit_1000", BATCHES, BATCH);
-  time_bulk(folder);
-  time_first(arguments[0], folder);
+  const char *only = count > 2 ? arguments[2] : "";
+  if (strstr("commit_1", only)) time_commits(folder, "commit_1", SINGLES, 1);
+  if (strstr("commit_1000", only)) time_commits(folder, "commit_1000", BATCHES, BATCH);
+  if (strstr("bulk_vectors_mb", only)) time_bulk(folder);
+  if (strstr("first_answer_s", only)) time_first(arguments[0], folder);
   mgp_directory_remove(folder, NULL);
   return 0;
 }
