@@ -180,6 +180,8 @@ magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
                                      magpie_error *err);
 /* Commits what is queued. */
 magpie_status mgp_ingest_commit(mgp_ingest *in, magpie_error *err);
+/* How often the queue was committed. */
+uint64_t mgp_ingest_flushes(const mgp_ingest *in);
 /* A later record has the id of a whole source: if that is still queued, it goes unwritten. */
 void mgp_ingest_supersede(mgp_ingest *in, uint64_t sequence);
 /* Frees a source that came to nothing. */

@@ -4,6 +4,7 @@
  * memory: it goes to the ledger as FILE:LINE and the next line is read.
  * A record is unchanged when the hash of its line is.
  */
+#include "engine/import_ids.h"
 #include "engine/record_source.h"
 
 #include <errno.h>
@@ -23,13 +24,6 @@ typedef struct line_reader {
   size_t max_line;
 } line_reader;
 
-/* What became of an id in this file: its latest line, and whether a thread has it in hand. */
-typedef struct seen_id {
-  uint64_t hash; /* 0: empty */
-  uint64_t line;
-  bool is_busy;
-} seen_id;
-
 typedef struct importing {
   magpie *ix;
   mgp_ingest *in;
@@ -37,10 +31,8 @@ typedef struct importing {
   char *ledger_file; /* as in the ledger */
   char *folder;      /* of the file: relative paths start here */
   line_reader reader;
-  pthread_mutex_t mutex; /* reader, seen, status */
-  pthread_cond_t id_free;
-  seen_id *seen; /* open-addressed by hash */
-  size_t seen_count, seen_capacity;
+  mgp_import_ids *ids;
+  pthread_mutex_t mutex; /* reader, status */
   magpie_status status;
   magpie_error error;
 } importing;
@@ -80,66 +72,6 @@ static line_result next_line(line_reader *r, size_t *size) {
   }
   r->number++;
   return too_long || r->line.failed ? LINE_TOO_LONG : LINE_OK;
-}
-
-/* ---- ids seen in this file
- * ------------------------------------------------------------------------ */
-
-static seen_id *seen_slot(seen_id *seen, size_t capacity, uint64_t hash) {
-  size_t at = hash & (capacity - 1);
-  while (seen[at].hash && seen[at].hash != hash) at = (at + 1) & (capacity - 1);
-  return &seen[at];
-}
-
-static bool grow_seen(importing *im) {
-  const size_t capacity = im->seen_capacity ? im->seen_capacity * 2 : 1024;
-  seen_id *fresh = mgp_calloc(im->ix->alloc, capacity, sizeof *fresh);
-  if (!fresh) return false;
-  for (size_t i = 0; i < im->seen_capacity; i++)
-    if (im->seen[i].hash) *seen_slot(fresh, capacity, im->seen[i].hash) = im->seen[i];
-  mgp_free(im->ix->alloc, im->seen);
-  im->seen = fresh;
-  im->seen_capacity = capacity;
-  return true;
-}
-
-static uint64_t id_hash(const char *id) {
-  return mgp_hash64(id, strlen(id)) | 1;
-}
-
-/* Of the lines with one id the last one counts. Takes the id in hand for `line`; waits while an
- * earlier line has it. *earlier is that line, or 0. *is_late: a later line was faster, so that this
- * one has nothing to say. release_id lets the next one in. */
-static magpie_status take_id(importing *im, const char *id, uint64_t line, uint64_t *earlier,
-                             bool *is_late, magpie_error *err) {
-  const uint64_t hash = id_hash(id);
-  *earlier = 0;
-  *is_late = false;
-  pthread_mutex_lock(&im->mutex);
-  if (im->seen_count * 2 >= im->seen_capacity && !grow_seen(im)) {
-    pthread_mutex_unlock(&im->mutex);
-    return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the ids of the records");
-  }
-  seen_id *slot = seen_slot(im->seen, im->seen_capacity, hash);
-  while (slot->hash && slot->line < line && slot->is_busy) { /* the table may grow meanwhile */
-    pthread_cond_wait(&im->id_free, &im->mutex);
-    slot = seen_slot(im->seen, im->seen_capacity, hash);
-  }
-  *is_late = slot->hash && slot->line > line;
-  if (!*is_late) {
-    im->seen_count += slot->hash == 0;
-    *earlier = slot->line;
-    *slot = (seen_id){.hash = hash, .line = line, .is_busy = true};
-  }
-  pthread_mutex_unlock(&im->mutex);
-  return MAGPIE_OK;
-}
-
-static void release_id(importing *im, uint64_t hash) {
-  pthread_mutex_lock(&im->mutex);
-  seen_slot(im->seen, im->seen_capacity, hash)->is_busy = false;
-  pthread_cond_broadcast(&im->id_free);
-  pthread_mutex_unlock(&im->mutex);
 }
 
 /* ---- one record
@@ -268,19 +200,29 @@ static magpie_status add_record(importing *im, mgp_ingest_source *source, const 
   return mgp_record_add(im->in, source, &row, err);
 }
 
-/* *hash is that of the id taken in hand, or 0. *is_done: there is nothing to add. */
+/* Jansson's own memory, counted; what is queued makes room. */
+static magpie_status reserve_tree(importing *im, uint64_t need, magpie_error *err) {
+  mgp_alloc *a = im->ix->alloc;
+  if (mgp_alloc_reserve(a, need)) return MAGPIE_OK;
+  MGP_FORWARD(mgp_ingest_commit(im->in, err));
+  return mgp_alloc_reserve(a, need) ? MAGPIE_OK : mgp_alloc_fail(a, need, err, "the record");
+}
+
+/* *is_done: there is nothing to add. */
 static magpie_status process_line(importing *im, mgp_ingest_source *source, const char *line,
-                                  size_t size, uint64_t *hash, bool *is_done, magpie_error *err) {
+                                  size_t size, bool *is_done, magpie_error *err) {
   json_t *object = NULL;
   record r = {0};
   source->row.hash = mgp_hash128_bytes(line, size);
+  const uint64_t need = mgp_json_need(line, size);
+  MGP_FORWARD(reserve_tree(im, need, err));
   magpie_status status = mgp_json_parse(im->name, line, size, &object, err);
   if (status == MAGPIE_OK) status = read_record(object, &r, err);
   int64_t replaces = 0;
   uint64_t earlier = 0;
-  if (status == MAGPIE_OK) status = take_id(im, r.id, source->sequence, &earlier, is_done, err);
+  if (status == MAGPIE_OK)
+    status = mgp_import_ids_take(im->ids, r.id, source->sequence, &earlier, is_done, err);
   if (status == MAGPIE_OK && !*is_done) {
-    *hash = id_hash(r.id);
     if (earlier) mgp_ingest_supersede(im->in, earlier);
     status = mgp_record_compare(im->ix, r.id, source->row.hash, is_done, &replaces, err);
   }
@@ -289,6 +231,7 @@ static magpie_status process_line(importing *im, mgp_ingest_source *source, cons
     status = add_record(im, source, &r, err);
   }
   json_decref(object);
+  mgp_alloc_release(im->ix->alloc, need);
   return status;
 }
 
@@ -312,6 +255,8 @@ static char *take_line(importing *im, mgp_ingest_source *source, size_t *size, b
     copy = mgp_strndup(im->ix->alloc, im->reader.line.data ? im->reader.line.data : "", *size);
   source->sequence = im->reader.number;
   source->bytes = im->reader.bytes - before;
+  if (!*is_end && !mgp_import_ids_enter(im->ids, source->sequence))
+    reader_failed(im, MAGPIE_NO_MEMORY, "no memory for a record");
   pthread_mutex_unlock(&im->mutex);
   if (result == LINE_TOO_LONG)
     mgp_fail(&source->failure, MAGPIE_LIMIT,
@@ -349,7 +294,6 @@ static bool import_line(void *context) {
   importing *im = context;
   mgp_ingest_source *source = mgp_ingest_source_create(im->in);
   size_t size = 0;
-  uint64_t hash = 0;
   bool is_end = true, is_done = false;
   if (!source) return stop_without_memory(im, NULL, NULL);
   char *line = take_line(im, source, &size, &is_end);
@@ -358,7 +302,8 @@ static bool import_line(void *context) {
   source->ledger_name = ledger_name(im, source->sequence);
   if (!source->ledger_name) return stop_without_memory(im, source, line);
   const bool is_skipped = is_end || (line && is_blank(line, size));
-  if (!is_skipped && line) status = process_line(im, source, line, size, &hash, &is_done, &why);
+  if (!is_skipped && line) status = process_line(im, source, line, size, &is_done, &why);
+  const uint64_t number = source->sequence; /* the source is not ours any more below */
   mgp_free(im->ix->alloc, line);
   if (is_skipped || (is_done && status == MAGPIE_OK)) {
     if (is_done) mgp_ingest_count_unchanged(im->in, source->bytes);
@@ -366,7 +311,7 @@ static bool import_line(void *context) {
   } else {
     mgp_ingest_source_done(im->in, source, status, &why, NULL);
   }
-  if (hash) release_id(im, hash);
+  if (!is_end) mgp_import_ids_leave(im->ids, number);
   return !is_end;
 }
 
@@ -505,11 +450,11 @@ magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_optio
   MGP_FORWARD(mgp_ingest_open(ix, options, report, &in, err));
   importing im = {.ix = ix, .in = in, .name = mgp_text_equal(file, "-") ? "stdin" : file};
   pthread_mutex_init(&im.mutex, NULL);
-  pthread_cond_init(&im.id_free, NULL);
   const int64_t started_ms = mgp_clock_unix_ms();
   im.reader.max_line = mgp_ingest_limits(in)->max_line;
   mgp_buffer_init(&im.reader.line, ix->alloc);
-  im.status = open_file(&im, file, &im.error);
+  im.status = mgp_import_ids_create(in, &im.ids, &im.error);
+  if (im.status == MAGPIE_OK) im.status = open_file(&im, file, &im.error);
   if (im.status == MAGPIE_OK) mgp_ingest_run(in, import_line, &im);
   if (im.status == MAGPIE_OK) im.status = clear_ledger(&im, started_ms, &im.error);
   mgp_ingest_report(in)->files_seen = im.reader.number;
@@ -519,8 +464,7 @@ magpie_status magpie_import(magpie *ix, const char *file, const magpie_add_optio
   mgp_free(ix->alloc, im.reader.chunk);
   mgp_free(ix->alloc, im.folder);
   mgp_free(ix->alloc, im.ledger_file);
-  mgp_free(ix->alloc, im.seen);
-  pthread_cond_destroy(&im.id_free);
+  mgp_import_ids_destroy(im.ids);
   pthread_mutex_destroy(&im.mutex);
   if (closed != MAGPIE_OK) return closed;
   if (im.status != MAGPIE_OK && err) *err = im.error;

@@ -366,6 +366,10 @@ magpie_status mgp_ingest_commit(mgp_ingest *in, magpie_error *err) {
   return status;
 }
 
+uint64_t mgp_ingest_flushes(const mgp_ingest *in) {
+  return atomic_load(&in->flushes);
+}
+
 void mgp_ingest_supersede(mgp_ingest *in, uint64_t sequence) {
   pthread_mutex_lock(&in->mutex);
   mgp_ingest_source *source = in->sources;

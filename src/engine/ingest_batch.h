@@ -69,7 +69,7 @@ struct mgp_ingest {
   char languages[256];                 /* "de,en": what was stemmed in this index */
   bool languages_changed;
   double last_commit;
-  uint64_t flushes;
+  atomic_uint_fast64_t flushes; /* read without the mutex */
   bool merge_failed;
   magpie_status status; /* the first error that ends the ingest */
   magpie_error error;

@@ -485,12 +485,12 @@ void mgp_ingest_flush(mgp_ingest *in) {
   /* Which thread was first must not show in the numbers. */
   if (in->item_count > 1) qsort(in->items, in->item_count, sizeof *in->items, by_sequence);
   queue_open_sources(in);
+  atomic_fetch_add(&in->flushes, 1);
   if (!in->sources) return;
   magpie_status status = encode_texts(in, &err);
   if (status == MAGPIE_OK) status = write_parts(in, &err);
   if (status != MAGPIE_OK) mgp_ingest_stop(in, status, &err);
   mgp_ingest_drop(in);
-  in->flushes++;
   in->last_commit = mgp_clock_seconds();
   if (status == MAGPIE_OK) mgp_ingest_tell(in, MAGPIE_EVENT_COMMIT, NULL, NULL);
   if (status == MAGPIE_OK) mgp_ingest_merge(in, mgp_engine_merge_small);
