@@ -3,6 +3,7 @@
  * Running statements on a connection, and what SQLite's codes mean to a user.
  */
 #include "store/catalog.h"
+#include "store/catalog_checksum.h"
 
 #include <errno.h>
 
@@ -29,6 +30,11 @@ magpie_status mgp_catalog_fail(const mgp_store *s, sqlite3 *db, int code, const 
                     doing, path);
   case SQLITE_IOERR:
   case SQLITE_CANTOPEN:
+    if (code == SQLITE_IOERR_DATA)
+      return mgp_fail(err, MAGPIE_CORRUPT,
+                      "%s: the catalog %s is damaged: page %llu is not what was written "
+                      "(checksum); " REPAIR_HINT,
+                      doing, path, (unsigned long long)mgp_checksum_bad_page());
     if (system) { /* NOT_FOUND would say that there is no index */
       const magpie_status status = mgp_fail_errno(err, system, "%s: the catalog %s", doing, path);
       if (err && status == MAGPIE_NOT_FOUND) err->code = MAGPIE_IO;

@@ -9,6 +9,7 @@
  * is thrown away as soon as the catalog's size or time changes, since nothing else would tell it.
  */
 #include "store/catalog.h"
+#include "store/catalog_checksum.h"
 #include "store/catalog_memory.h"
 
 #include <errno.h>
@@ -57,7 +58,9 @@ static magpie_status connect(mgp_store *s, int flags, const char *options, mgp_c
     mgp_free(s->alloc, uri);
     return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", s->path);
   }
-  int code = sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+  const char *vfs = mgp_checksum_vfs();
+  int code = vfs ? sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, vfs)
+                 : SQLITE_NOMEM;
   mgp_free(s->alloc, uri);
   if (code == SQLITE_OK) code = set_up(c->db);
   magpie_status status = MAGPIE_OK;
@@ -231,7 +234,9 @@ static magpie_status open_writer(mgp_store *s, mgp_connection *c, magpie_error *
   magpie_status status = mgp_catalog_check(s, c, &why);
   if (status == MAGPIE_NOT_FOUND) {
     /* Only our own new file becomes a WAL database; the mode is stored in it. */
-    const int code = sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    int code = mgp_checksum_reserve(c->db);
+    if (code == SQLITE_OK)
+      code = sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     if (code != SQLITE_OK) return mgp_catalog_fail(s, c->db, code, "creating the catalog", err);
     MGP_FORWARD(configure_writer(s, c, err));
     MGP_FORWARD(mgp_catalog_create(s, c, err));

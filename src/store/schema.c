@@ -12,6 +12,7 @@
  */
 #include <inttypes.h>
 
+#include "store/catalog_checksum.h"
 #include "store/live_items.h"
 
 #define CREATE_LIVE "CREATE TABLE live (block INTEGER PRIMARY KEY, kinds BLOB NOT NULL);"
@@ -153,10 +154,24 @@ static magpie_status upgrade_1(mgp_store *s, magpie_error *err) {
                   "upgrading the catalog", err);
 }
 
+/* Every page is written anew with its checksum. Outside of a transaction, so before it: of a cut
+ * nothing is seen but format 1, with or without them. */
+static magpie_status make_room_for_checksums(mgp_store *s, magpie_error *err) {
+  bool is_on = false;
+  int code = mgp_checksum_is_on(s->writer->db, &is_on);
+  if (code == SQLITE_OK && is_on) return MAGPIE_OK;
+  if (code == SQLITE_OK) code = mgp_checksum_reserve(s->writer->db);
+  if (code == SQLITE_OK) code = sqlite3_exec(s->writer->db, "VACUUM", NULL, NULL, NULL);
+  if (code != SQLITE_OK)
+    return mgp_catalog_fail(s, s->writer->db, code, "upgrading the catalog", err);
+  return MAGPIE_OK;
+}
+
 magpie_status mgp_catalog_upgrade(mgp_store *s, magpie_error *err) {
   int64_t format = 0;
   MGP_FORWARD(mgp_catalog_format(s, s->writer, &format, err));
   if (format >= MGP_STORE_FORMAT) return MAGPIE_OK;
+  MGP_FORWARD(make_room_for_checksums(s, err));
   MGP_FORWARD(mgp_catalog_run(s, s->writer, SQL_BEGIN, err));
   magpie_status status = upgrade_1(s, err);
   if (status == MAGPIE_OK) status = mgp_catalog_run(s, s->writer, SQL_COMMIT, err);

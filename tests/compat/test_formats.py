@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import sqlite3
 
+import catalog_pages
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -74,7 +75,7 @@ def test_writing_makes_it_this_format_and_keeps_everything(old):
 
 
 def test_a_newer_format_is_refused_with_a_sentence(old):
-    with sqlite3.connect(f"{old.index}/catalog.sqlite") as catalog:
+    with catalog_pages.edited(old.index) as catalog:
         catalog.execute(f"PRAGMA user_version = {current_format() + 1}")
         catalog.execute("UPDATE head SET writer = '99.0'")
     done = old.run("search", "heron", code=None)

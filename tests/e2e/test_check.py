@@ -2,14 +2,13 @@
 """`magpie check` and `repair`: every flipped byte and every cut is named, nothing crashes, and what can be
 rebuilt answers as before. Words and given vectors only: no pack is needed."""
 
-import contextlib
 import json
 import os
 import random
 import shutil
-import sqlite3
 import struct
 
+import catalog_pages
 import media_files
 import pytest
 
@@ -51,7 +50,7 @@ def check(magpie, *args, code=None):
 
 def to_files(magpie):
     """Small segments lie in the catalog; a file of the same bytes is as good, and easier to damage."""
-    with contextlib.closing(sqlite3.connect(f"{magpie.index}/catalog.sqlite")) as catalog, catalog:
+    with catalog_pages.edited(magpie.index) as catalog:
         for number, data in catalog.execute("SELECT number, bytes FROM segment_bytes").fetchall():
             write(os.path.join(magpie.index, "segments", f"{number:012}.seg"), data)
         catalog.execute("DELETE FROM segment_bytes")
@@ -284,7 +283,7 @@ def test_leftovers_are_told_and_removed(whole):
 
 def test_damage_of_small_segments_in_the_catalog_is_named_and_repaired(whole):
     before = answers(whole)
-    with contextlib.closing(sqlite3.connect(f"{whole.index}/catalog.sqlite")) as catalog, catalog:
+    with catalog_pages.edited(whole.index) as catalog:
         rows = catalog.execute("SELECT number, bytes FROM segment_bytes").fetchall()
         assert len(rows) == 3 and os.listdir(f"{whole.index}/segments") == []
         for number, data in rows:

@@ -7,11 +7,15 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "store/catalog_checksum.h"
+
 static void run_sql(const char *index, const char *sql) {
   char path[160];
   snprintf(path, sizeof path, "%s/catalog.sqlite", index);
   sqlite3 *db = NULL;
-  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(
+      sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, mgp_checksum_vfs()),
+      SQLITE_OK);
   assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
