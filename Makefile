@@ -111,7 +111,7 @@ format: quick-setup ## format all C in place
 
 .PHONY: install
 install: build ## install library, headers, command, man page and packs (PREFIX, DESTDIR)
-	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'
+	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --strip --prefix '$(PREFIX)'
 
 .PHONY: clean
 clean: ## remove what was built; what was fetched (.deps) stays

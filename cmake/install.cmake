@@ -8,7 +8,7 @@ set(MGP_LIBDIR lib)
 set(MGP_SHARE share/magpie)
 
 set_target_properties(magpie PROPERTIES INSTALL_RPATH "$ORIGIN")
-install(TARGETS magpie LIBRARY DESTINATION ${MGP_LIBDIR})
+install(TARGETS magpie magpie-media LIBRARY DESTINATION ${MGP_LIBDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/magpie DESTINATION include
         FILES_MATCHING PATTERN "*.h")
 configure_file(${CMAKE_SOURCE_DIR}/cmake/magpie.pc.in ${CMAKE_BINARY_DIR}/magpie.pc @ONLY)

@@ -6,16 +6,6 @@
 
 #include <pthread.h>
 
-enum { DEFAULT_MAX_ITEMS = 100000, DEFAULT_MAX_PIXELS = 200000000 };
-
-void mgp_media_limits_defaults(mgp_media_limits *limits) {
-  *limits = (mgp_media_limits){.max_bytes = 4ULL << 30,
-                               .max_pixels = DEFAULT_MAX_PIXELS,
-                               .max_seconds = 120,
-                               .max_items = DEFAULT_MAX_ITEMS,
-                               .max_line = 16U << 20};
-}
-
 static pthread_once_t start_once = PTHREAD_ONCE_INIT;
 static magpie_status start_status;
 static magpie_error start_error;

@@ -4,11 +4,6 @@
  */
 #include "media/media_job.h"
 
-void mgp_image_fini(mgp_alloc *a, mgp_image *image) {
-  mgp_free(a, image->rgb);
-  *image = (mgp_image){0};
-}
-
 #if MGP_WITH_VIPS
 
 #include <vips/vips.h>
