@@ -127,7 +127,20 @@ static magpie_status check_settled(mgp_check *k, magpie_error *err) {
                   mgp_store_path(k->store));
 }
 
+static magpie_status note_wal(mgp_check *k) {
+  if (!k->wal_fault[0]) return MAGPIE_OK;
+  char what[sizeof k->wal_fault + 160];
+  snprintf(
+      what, sizeof what,
+      "%s: the commits from there on are lost; run the last `magpie index` or import again, or "
+      "put a copy of the index in its place",
+      k->wal_fault);
+  const mgp_damage damage = {.file = "catalog.sqlite-wal", .section = "", .what = what};
+  return note_catalog(k, &damage);
+}
+
 static magpie_status run_parts(mgp_check *k, magpie_error *err) {
+  MGP_FORWARD(note_wal(k));
   MGP_FORWARD(mgp_check_catalog(k->store, k->deep, note_catalog, k, err));
   MGP_FORWARD(mgp_check_live(k->store, note_live, k, err));
   MGP_FORWARD(check_settled(k, err));
@@ -249,7 +262,10 @@ static magpie_status give_unopened(mgp_check *k, magpie_status status, const mag
                                    char **json, magpie_error *err) {
   k->arena = mgp_arena_create(k->alloc);
   MGP_RETURN_IF(!k->arena, err, MAGPIE_NO_MEMORY, "no memory to check the index");
-  MGP_FORWARD(take_corrupt(k, status, why, err));
+  MGP_FORWARD(note_wal(k));
+  /* all that a damaged WAL held may be all that there was */
+  const bool is_told = k->wal_fault[0] && status == MAGPIE_NOT_FOUND;
+  if (!is_told) MGP_FORWARD(take_corrupt(k, status, why, err));
   return give_json(k, json, err);
 }
 
@@ -269,6 +285,7 @@ magpie_status magpie_check(const char *path, const magpie_check_options *options
                  .progress_context = options->progress_context,
                  .cancel = options->cancel};
   magpie_error why = {0};
+  MGP_FORWARD(mgp_check_wal(path, k.wal_fault, sizeof k.wal_fault, err));
   magpie_status status = mgp_store_open(NULL, path, true, &k.store, &why);
   if (status != MAGPIE_OK) {
     status = give_unopened(&k, status, &why, json, err);

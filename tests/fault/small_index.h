@@ -173,6 +173,19 @@ static inline void add_searches(mgp_buffer *b, magpie *ix) {
   add_search(b, ix, &vector, "vector");
 }
 
+/* The failure ledger, and whether there is a picture. */
+static inline void add_others(mgp_buffer *b, magpie *ix) {
+  char *json = NULL;
+  if (magpie_failures(ix, &json, NULL) == MAGPIE_OK) mgp_buffer_printf(b, "failures %s\n", json);
+  magpie_free(json);
+  void *bytes = NULL;
+  size_t size = 0;
+  const char *mime = NULL;
+  magpie_preview(ix, "@42#1", &bytes, &size, &mime, NULL);
+  mgp_buffer_printf(b, "preview %zu\n", size);
+  magpie_free(bytes);
+}
+
 /* The whole of the index as text, or why it cannot be read. mgp_free it. */
 static inline char *small_content(const small_index *s, int id_count) {
   mgp_buffer b;
@@ -188,6 +201,7 @@ static inline char *small_content(const small_index *s, int id_count) {
     add_get(&b, ix, id);
   }
   if (ix) add_searches(&b, ix);
+  if (ix) add_others(&b, ix);
   magpie_close(&ix);
   return mgp_buffer_take(&b);
 }
