@@ -39,7 +39,8 @@ typedef struct mgp_damage {
 } mgp_damage;
 typedef magpie_status (*mgp_damage_fn)(void *context, const mgp_damage *damage);
 
-/* Before the index is opened, which recovers the WAL: what is wrong with it, or "". (check_wal.c) */
+/* Before the index is opened, which recovers the WAL: what is wrong with it, or "". (check_wal.c)
+ */
 magpie_status mgp_check_wal(const char *index, char *what, size_t size, magpie_error *err);
 /* SQLite's own check (deep: the long one), the header, and the numbers in the tables.
  * (check_catalog.c) */
