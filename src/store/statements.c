@@ -28,7 +28,8 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_SOURCE_FIND] = "SELECT " SOURCE_COLUMNS " FROM source "
                         "WHERE path = ?1 AND record IS NULL",
     [SQL_SOURCE_RECORD] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record = ?1",
-    [SQL_SOURCE_HASH] = "SELECT " SOURCE_COLUMNS " FROM source WHERE hash = ?1 ORDER BY number",
+    [SQL_SOURCE_HASH] = "SELECT " SOURCE_COLUMNS " FROM source WHERE hash = ?1 "
+                        "AND record IS NULL ORDER BY number",
     [SQL_SOURCE_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NULL "
                          "AND path >= ?1 AND path < ?2 ORDER BY path",
     [SQL_SOURCE_RECORDS_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NOT NULL "

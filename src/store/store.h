@@ -152,7 +152,7 @@ magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena 
                                     mgp_source *out, magpie_error *err);
 magpie_status mgp_store_source_find(mgp_store *s, const char *path, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err); /* number 0: absent */
-/* Sources of this content whose file may have moved away; calls fn for each. */
+/* Files of this content, which may have moved away; calls fn for each. */
 magpie_status mgp_store_sources_by_hash(mgp_store *s, mgp_hash128 hash, mgp_arena *arena,
                                         magpie_status (*fn)(void *context, const mgp_source *src),
                                         void *context, magpie_error *err);
