@@ -126,8 +126,8 @@ static magpie_status fill_source(adding *ad, size_t index, mgp_ingest_source *so
   source->ledger_name = mgp_strdup(a, record.id);
   MGP_RETURN_IF(!source->ledger_name, err, MAGPIE_NO_MEMORY, "no memory for record %s", record.id);
   MGP_FORWARD(hash_record(a, &ad->records[index], &source->row.hash, err));
-  MGP_FORWARD(
-      mgp_record_compare(ad->ix, record.id, source->row.hash, is_same, &source->replaces, err));
+  MGP_FORWARD(mgp_store_record_state(ad->ix->store, record.id, source->row.hash, &source->replaces,
+                                     is_same, err));
   if (*is_same) return MAGPIE_OK;
   MGP_FORWARD(mgp_record_name_source(a, source, &record, err));
   return mgp_record_add(ad->in, source, &record, err);

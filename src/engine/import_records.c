@@ -224,7 +224,7 @@ static magpie_status process_line(importing *im, mgp_ingest_source *source, cons
     status = mgp_import_ids_take(im->ids, r.id, source->sequence, &earlier, is_done, err);
   if (status == MAGPIE_OK && !*is_done) {
     if (earlier) mgp_ingest_supersede(im->in, earlier);
-    status = mgp_record_compare(im->ix, r.id, source->row.hash, is_done, &replaces, err);
+    status = mgp_store_record_state(im->ix->store, r.id, source->row.hash, &replaces, is_done, err);
   }
   if (status == MAGPIE_OK && !*is_done) {
     source->replaces = replaces;

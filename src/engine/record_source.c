@@ -29,22 +29,6 @@ magpie_status mgp_record_check_names(const mgp_record *r, magpie_error *err) {
   return MAGPIE_OK;
 }
 
-magpie_status mgp_record_compare(magpie *ix, const char *id, mgp_hash128 hash, bool *same,
-                                 int64_t *replaces, magpie_error *err) {
-  *same = false;
-  *replaces = 0;
-  mgp_arena *arena = mgp_arena_create(ix->alloc);
-  MGP_RETURN_IF(!arena, err, MAGPIE_NO_MEMORY, "no memory for record %s", id);
-  mgp_source old = {0};
-  const magpie_status status = mgp_store_record_find(ix->store, id, arena, &old, err);
-  if (status == MAGPIE_OK && old.number) {
-    *same = old.hash.low == hash.low && old.hash.high == hash.high && old.mtime_ns >= 0;
-    *replaces = old.number;
-  }
-  mgp_arena_destroy(arena);
-  return status;
-}
-
 magpie_status mgp_record_name_source(mgp_alloc *a, mgp_ingest_source *source, const mgp_record *r,
                                      magpie_error *err) {
   source->record = mgp_strdup(a, r->id);

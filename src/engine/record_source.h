@@ -21,9 +21,6 @@ typedef struct mgp_record {
 
 /* Are id, kind and space names that may stand there? FORMAT says which is not, and why. */
 magpie_status mgp_record_check_names(const mgp_record *r, magpie_error *err);
-/* Is the record in the index as it is? Else *replaces is its old source, or 0. */
-magpie_status mgp_record_compare(magpie *ix, const char *id, mgp_hash128 hash, bool *same,
-                                 int64_t *replaces, magpie_error *err);
 /* Names the source after the record. */
 magpie_status mgp_record_name_source(mgp_alloc *a, mgp_ingest_source *source, const mgp_record *r,
                                      magpie_error *err);

@@ -176,6 +176,30 @@ magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena 
   return status;
 }
 
+magpie_status mgp_store_record_state(mgp_store *s, const char *record, mgp_hash128 hash,
+                                     int64_t *number, bool *is_same, magpie_error *err) {
+  *number = 0;
+  *is_same = false;
+  mgp_connection *c = NULL;
+  sqlite3_stmt *statement = NULL;
+  bool row = false;
+  MGP_FORWARD(mgp_catalog_acquire(s, &c, err));
+  magpie_status status = mgp_catalog_statement(s, c, SQL_SOURCE_RECORD_STATE, &statement, err);
+  if (status == MAGPIE_OK) {
+    mgp_bind_text(statement, 1, record);
+    status = mgp_catalog_step(s, c, statement, &row, err);
+  }
+  if (status == MAGPIE_OK && row) {
+    const void *bytes = sqlite3_column_blob(statement, 2);
+    *number = sqlite3_column_int64(statement, 0);
+    *is_same = sqlite3_column_int64(statement, 1) >= 0 && bytes &&
+               sqlite3_column_bytes(statement, 2) == (int)sizeof hash &&
+               memcmp(bytes, &hash, sizeof hash) == 0;
+  }
+  mgp_catalog_release(s, c);
+  return status;
+}
+
 magpie_status mgp_store_source_find(mgp_store *s, const char *path, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err) {
   *out = (mgp_source){0};

@@ -28,6 +28,7 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_SOURCE_FIND] = "SELECT " SOURCE_COLUMNS " FROM source "
                         "WHERE path = ?1 AND record IS NULL",
     [SQL_SOURCE_RECORD] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record = ?1",
+    [SQL_SOURCE_RECORD_STATE] = "SELECT number, mtime_ns, hash FROM source WHERE record = ?1",
     [SQL_SOURCE_HASH] = "SELECT " SOURCE_COLUMNS " FROM source WHERE hash = ?1 "
                         "AND record IS NULL ORDER BY number",
     [SQL_SOURCE_BELOW] = "SELECT " SOURCE_COLUMNS " FROM source WHERE record IS NULL "

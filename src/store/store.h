@@ -150,6 +150,9 @@ magpie_status mgp_store_source_items(mgp_store *s, int64_t source, mgp_alloc *a,
 /* The source of a record id; number 0 when absent. */
 magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err);
+/* Its number, and whether it has this content and was read to its end; 0 and false when absent. */
+magpie_status mgp_store_record_state(mgp_store *s, const char *record, mgp_hash128 hash,
+                                     int64_t *number, bool *is_same, magpie_error *err);
 magpie_status mgp_store_source_find(mgp_store *s, const char *path, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err); /* number 0: absent */
 /* Files of this content, which may have moved away; calls fn for each. */
