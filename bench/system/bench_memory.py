@@ -2,8 +2,8 @@
 """Peak anonymous memory of the command against --memory, on the demo collection (`make demo` makes it).
 
 Anonymous memory is what no file backs: RssAnon of /proc/PID/status, sampled each millisecond. Prints CSV:
-command, memory_mb (the budget), peak_anonymous_mb, ratio, exit, seconds. Exit 2 is a run that ended with the
-clear error that the budget is too small. Target: ratio <= 1. MAGPIE_BUILD names another build folder.
+command, memory_mb (the budget), peak_anonymous_mb, ratio, exit, seconds. Exit 1 is a run that ended with the
+clear error that the budget is too small (or a search that found nothing after it). Target: ratio <= 1. MAGPIE_BUILD names another build folder.
 """
 
 import json
@@ -44,8 +44,9 @@ def measure(arguments):
             time.sleep(0.001)
         seconds = time.perf_counter() - start
         errors.seek(0)
-        if process.returncode not in (0, 1):  # 1: nothing found
-            print(f"# {errors.read().decode().strip().splitlines()[-1]}", file=sys.stderr)
+        told = errors.read().decode().strip().splitlines()
+        if process.returncode and told:
+            print(f"# {told[-1]}", file=sys.stderr)
     return process.returncode, peak, seconds
 
 

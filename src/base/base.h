@@ -182,12 +182,15 @@ typedef struct mgp_spill {
   const char *folder;
   void *data;
   size_t size; /* what there is room for */
-  int fd;      /* -1: in memory */
+  int fd;      /* of the file */
+  bool is_file;
 } mgp_spill;
 void mgp_spill_init(mgp_spill *s, mgp_alloc *a, const char *folder);
 magpie_status mgp_spill_need(mgp_spill *s, size_t size, magpie_error *err);
-bool mgp_spill_is_file(const mgp_spill *s);
-void mgp_spill_fini(mgp_spill *s); /* also of one that was only initialised */
+void mgp_spill_fini(mgp_spill *s); /* also of one that is all zero */
+/* As qsort, without memory of its own; at once where they are in order. */
+void mgp_sort_in_place(void *data, size_t count, size_t size,
+                       int (*compare)(const void *a, const void *b));
 
 /* ---- threads (thread.c) ------------------------------------------------------------------ */
 

@@ -69,6 +69,7 @@ static magpie_status move_out(mgp_spill *s, size_t size, magpie_error *err) {
   s->data = data;
   s->size = size;
   s->fd = fd;
+  s->is_file = true;
   return MAGPIE_OK;
 }
 
@@ -92,7 +93,7 @@ static magpie_status grow_memory(mgp_spill *s, size_t size, magpie_error *err) {
 }
 
 void mgp_spill_init(mgp_spill *s, mgp_alloc *a, const char *folder) {
-  *s = (mgp_spill){.alloc = a, .folder = folder, .fd = -1};
+  *s = (mgp_spill){.alloc = a, .folder = folder};
 }
 
 magpie_status mgp_spill_need(mgp_spill *s, size_t size, magpie_error *err) {
@@ -100,20 +101,50 @@ magpie_status mgp_spill_need(mgp_spill *s, size_t size, magpie_error *err) {
   if (size > SIZE_MAX / 2) return no_memory(s, size, err);
   /* doubled: one that grows step by step is not copied at each step */
   const size_t wanted = size < 2 * s->size ? 2 * s->size : size;
-  if (s->fd >= 0) return grow_file(s, wanted, err);
+  if (s->is_file) return grow_file(s, wanted, err);
   return may_stay(s, wanted) ? grow_memory(s, wanted, err) : move_out(s, wanted, err);
 }
 
-bool mgp_spill_is_file(const mgp_spill *s) {
-  return s->fd >= 0;
-}
-
 void mgp_spill_fini(mgp_spill *s) {
-  if (s->fd >= 0) {
+  if (s->is_file) {
     munmap(s->data, s->size);
     close(s->fd);
   } else {
     mgp_free(s->alloc, s->data);
   }
-  *s = (mgp_spill){.fd = -1};
+  *s = (mgp_spill){0};
+}
+
+/* ---- sorting in place: qsort takes as much memory again ----------------------------------------
+ */
+
+static void swap(char *a, char *b, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    const char kept = a[i];
+    a[i] = b[i];
+    b[i] = kept;
+  }
+}
+
+static void sift_down(char *items, size_t at, size_t count, size_t size,
+                      int (*compare)(const void *, const void *)) {
+  for (size_t child = 2 * at + 1; child < count; at = child, child = 2 * at + 1) {
+    if (child + 1 < count && compare(items + child * size, items + (child + 1) * size) < 0) child++;
+    if (compare(items + at * size, items + child * size) >= 0) return;
+    swap(items + at * size, items + child * size, size);
+  }
+}
+
+void mgp_sort_in_place(void *data, size_t count, size_t size,
+                       int (*compare)(const void *a, const void *b)) {
+  char *items = data;
+  size_t sorted = 1; /* what the catalog hands over mostly is */
+  while (sorted < count && compare(items + (sorted - 1) * size, items + sorted * size) <= 0)
+    sorted++;
+  if (sorted >= count) return;
+  for (size_t i = count / 2; i-- > 0;) sift_down(items, i, count, size, compare);
+  for (size_t last = count - 1; last > 0; last--) {
+    swap(items, items + last * size, size);
+    sift_down(items, 0, last, size, compare);
+  }
 }

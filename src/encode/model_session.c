@@ -21,6 +21,9 @@
 #define LOADING_BYTES (UINT64_C(40) << 20)
 #define GRAPH_BYTES (UINT64_C(4) << 20)
 
+/* What a run is taken to need before any was measured. */
+#define RUN_BYTES (UINT64_C(8) << 20)
+
 /* Runs share it; one that tries again has it alone. */
 static pthread_rwlock_t run_gate = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -42,6 +45,8 @@ struct mgp_model {
   OrtSession *session;
   char *pack, *file; /* for messages */
   uint64_t reserved; /* what the runtime holds beside its allocator */
+  /* what a run took at its height, of the largest and for each byte of input; 0: none ran */
+  atomic_uint_fast64_t *run_cost;
   port_list inputs, outputs;
 };
 
@@ -115,22 +120,18 @@ static uint64_t uncounted_bytes(uint64_t heap_before, uint64_t counted, uint64_t
 
 /* What loading takes at its height is counted while it lasts, and then what is left of it. */
 static magpie_status create_session(mgp_model *m, const char *path, magpie_error *err) {
-  const uint64_t need = loading_bytes(path), used = mgp_alloc_used(m->alloc);
+  const uint64_t need = loading_bytes(path);
   mgp_heap_trim();
   const uint64_t heap = mgp_heap_used();
   if (!mgp_alloc_reserve(m->alloc, need))
     return mgp_alloc_fail(m->alloc, need, err, "the pack %s (%s)", m->pack, m->file);
-  /* The weights that the allocator counts are among those bytes: they must not count twice. */
-  mgp_alloc_release(m->alloc, need);
-  mgp_ort_memory_enter(m->alloc);
-  magpie_status status = make_session(m, path, err);
-  const size_t refused = mgp_ort_memory_leave();
+  uint64_t peak = 0, held = 0;
+  mgp_ort_memory_enter(m->alloc, need);
+  const magpie_status status = make_session(m, path, err);
+  mgp_ort_memory_leave(&peak, &held);
   mgp_heap_trim();
-  if (status != MAGPIE_OK && refused)
-    return mgp_alloc_fail(m->alloc, need + refused, err, "the pack %s (%s)", m->pack, m->file);
   MGP_FORWARD(status);
-  const uint64_t now = mgp_alloc_used(m->alloc);
-  const uint64_t rest = uncounted_bytes(heap, now > used ? now - used : 0, need);
+  const uint64_t rest = uncounted_bytes(heap, held, need);
   if (!mgp_alloc_reserve(m->alloc, rest))
     return mgp_alloc_fail(m->alloc, rest, err, "the pack %s (%s)", m->pack, m->file);
   m->reserved = rest;
@@ -163,7 +164,9 @@ magpie_status mgp_model_open(mgp_alloc *a, const mgp_runtime *runtime, const cha
   m->pack = mgp_strdup(a, pack);
   m->file = mgp_strdup(a, mgp_path_name(path));
   magpie_status status = MAGPIE_OK;
-  if (!m->pack || !m->file) MGP_TRY(mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", path));
+  m->run_cost = mgp_calloc(a, 1, sizeof *m->run_cost);
+  if (!m->pack || !m->file || !m->run_cost)
+    MGP_TRY(mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", path));
   MGP_TRY(create_session(m, path, err));
   MGP_TRY(read_ports(m, true, &m->inputs, err));
   MGP_TRY(read_ports(m, false, &m->outputs, err));
@@ -180,6 +183,7 @@ void mgp_model_close(mgp_model *m) {
   for (size_t i = 0; i < m->inputs.count; i++) mgp_free(m->alloc, m->inputs.ports[i].name);
   for (size_t i = 0; i < m->outputs.count; i++) mgp_free(m->alloc, m->outputs.ports[i].name);
   mgp_alloc_release(m->alloc, m->reserved);
+  mgp_free(m->alloc, m->run_cost);
   mgp_free(m->alloc, m->pack);
   mgp_free(m->alloc, m->file);
   mgp_free(m->alloc, m);
@@ -258,11 +262,15 @@ static size_t element_size(unsigned type) {
   return type == MGP_ORT_INT64 ? 8 : 4;
 }
 
-static OrtStatus *wrap_input(const mgp_model *m, const mgp_tensor *t, OrtValue **out) {
+static size_t tensor_bytes(const mgp_tensor *t) {
   size_t count = 1;
   for (size_t i = 0; i < t->rank; i++) count *= (size_t)t->shape[i];
+  return count * element_size(t->type);
+}
+
+static OrtStatus *wrap_input(const mgp_model *m, const mgp_tensor *t, OrtValue **out) {
   return m->runtime->ort.CreateTensorWithDataAsOrtValue(
-      m->runtime->memory, t->data, count * element_size(t->type), t->shape, t->rank, t->type, out);
+      m->runtime->memory, t->data, tensor_bytes(t), t->shape, t->rank, t->type, out);
 }
 
 static OrtStatus *read_output(const mgp_model *m, mgp_model_output *o, unsigned *type) {
@@ -286,26 +294,44 @@ typedef struct run_call {
   const char *const *names, *const *output_names;
   OrtValue **values, **results;
   size_t input_count, output_count;
+  uint64_t input_bytes;
 } run_call;
 
-/* *refused: the size that the budget had no room for, or 0. */
-static OrtStatus *run_once(const mgp_model *m, const run_call *c, size_t *refused) {
-  mgp_ort_memory_enter(m->alloc);
+/* In 1/16 bytes for a byte of input: the dearest run so far. */
+static void learn_cost(const mgp_model *m, uint64_t input_bytes, uint64_t peak) {
+  const uint64_t cost = peak * 16 / (input_bytes ? input_bytes : 1) + 1;
+  uint_fast64_t known = atomic_load(m->run_cost);
+  while (cost > known && !atomic_compare_exchange_weak(m->run_cost, &known, cost)) {
+  }
+}
+
+static uint64_t run_need(const mgp_model *m, uint64_t input_bytes) {
+  const uint64_t cost = atomic_load(m->run_cost);
+  return cost ? input_bytes * cost / 16 + RUN_BYTES / 8 : RUN_BYTES;
+}
+
+/* *is_over: there was no room, and nothing ran. */
+static OrtStatus *run_once(const mgp_model *m, const run_call *c, bool *is_over) {
+  const uint64_t need = run_need(m, c->input_bytes);
+  uint64_t peak = 0, held = 0;
+  *is_over = !mgp_alloc_reserve(m->alloc, need);
+  if (*is_over) return NULL;
+  mgp_ort_memory_enter(m->alloc, need);
   OrtStatus *bad =
       m->runtime->ort.Run(m->session, NULL, c->names, (const OrtValue *const *)c->values,
                           c->input_count, c->output_names, c->output_count, c->results);
-  *refused = mgp_ort_memory_leave();
+  mgp_ort_memory_leave(&peak, &held);
+  learn_cost(m, c->input_bytes, peak);
   return bad;
 }
 
-static OrtStatus *run_session(const mgp_model *m, const run_call *c, size_t *refused) {
+static OrtStatus *run_session(const mgp_model *m, const run_call *c, bool *is_over) {
   pthread_rwlock_rdlock(&run_gate);
-  OrtStatus *bad = run_once(m, c, refused);
+  OrtStatus *bad = run_once(m, c, is_over);
   pthread_rwlock_unlock(&run_gate);
-  if (!bad || !*refused) return bad;
-  m->runtime->ort.ReleaseStatus(bad);
+  if (!*is_over) return bad;
   pthread_rwlock_wrlock(&run_gate);
-  bad = run_once(m, c, refused);
+  bad = run_once(m, c, is_over);
   pthread_rwlock_unlock(&run_gate);
   return bad;
 }
@@ -324,20 +350,20 @@ magpie_status mgp_model_run(const mgp_model *m, const mgp_tensor *inputs, size_t
     names[i] = inputs[i].name;
     bad = wrap_input(m, &inputs[i], &values[i]);
   }
-  size_t refused = 0;
-  const run_call call = {.names = names,
-                         .output_names = output_names,
-                         .values = values,
-                         .results = results,
-                         .input_count = input_count,
-                         .output_count = output_count};
-  if (!bad) bad = run_session(m, &call, &refused);
-  const bool is_over = bad && refused;
+  run_call call = {.names = names,
+                   .output_names = output_names,
+                   .values = values,
+                   .results = results,
+                   .input_count = input_count,
+                   .output_count = output_count};
+  for (size_t i = 0; i < input_count; i++) call.input_bytes += tensor_bytes(&inputs[i]);
+  bool is_over = false;
+  if (!bad) bad = run_session(m, &call, &is_over);
   unsigned wrong_type = 0;
   for (size_t i = 0; i < output_count; i++) {
     unsigned type = MGP_ORT_FLOAT;
     outs[i].value = results[i];
-    if (!bad) bad = read_output(m, &outs[i], &type);
+    if (!bad && !is_over) bad = read_output(m, &outs[i], &type);
     if (type != MGP_ORT_FLOAT) wrong_type = type;
   }
   for (size_t i = 0; i < input_count; i++)
@@ -345,7 +371,8 @@ magpie_status mgp_model_run(const mgp_model *m, const mgp_tensor *inputs, size_t
   magpie_status status =
       mgp_runtime_check(m->runtime, bad, err, "pack %s: running %s failed", m->pack, m->file);
   if (is_over)
-    status = mgp_alloc_fail(m->alloc, refused, err, "running the pack %s (%s)", m->pack, m->file);
+    status = mgp_alloc_fail(m->alloc, run_need(m, call.input_bytes), err,
+                            "running the pack %s (%s)", m->pack, m->file);
   if (status == MAGPIE_OK && wrong_type)
     status = mgp_fail(err, MAGPIE_MODEL, "pack %s: %s gave element type %u, expected float (1)",
                       m->pack, m->file, wrong_type);

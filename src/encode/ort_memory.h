@@ -12,9 +12,11 @@
 
 /* The allocator to register with the environment; `memory` describes it. Static. */
 OrtAllocator *mgp_ort_allocator(const OrtMemoryInfo *memory);
-/* From here to _leave, what the runtime takes on this thread comes from `a`. Not nested. */
-void mgp_ort_memory_enter(mgp_alloc *a);
-/* The size that was refused in between, or 0. */
-size_t mgp_ort_memory_leave(void);
+/* From here to _leave, what the runtime takes on this thread comes from `a`: first from `reserved`
+ * bytes of it, which the caller has reserved and which _leave gives back as far as no block holds
+ * them. Not nested. */
+void mgp_ort_memory_enter(mgp_alloc *a, uint64_t reserved);
+/* *peak: the most that was held at once in between; *held: what still is. */
+void mgp_ort_memory_leave(uint64_t *peak, uint64_t *held);
 
 #endif

@@ -18,22 +18,24 @@
 /* A source or a failure that the catalog knows below the roots, by path. */
 typedef struct known {
   const char *path;
+  size_t name; /* where the path stands among the names */
   uint64_t size, inode;
   int64_t mtime_ns, number, failed_ms; /* failed_ms: of the ledger, else 0 */
   mgp_hash128 hash;
   bool is_seen, is_moved, is_walk; /* is_walk: the walk could not look at it */
 } known;
 
+/* Each may be as long as the collection. */
 typedef struct known_list {
   known *items;
-  size_t count, capacity;
+  size_t count, names_size;
+  mgp_spill item_block, name_block;
 } known_list;
 
 typedef struct adding {
   magpie *ix;
   mgp_ingest *in;
   mgp_alloc *alloc;
-  mgp_arena *arena; /* of the known lists */
   mgp_walk walk;
   known_list sources, failures;
   int64_t started_ms; /* Unix time */
@@ -54,19 +56,39 @@ static known *find_known(const known_list *list, const char *path) {
   return list->count ? bsearch(&key, list->items, list->count, sizeof key, compare_known) : NULL;
 }
 
-static known *add_known(adding *ad, known_list *list, const char *path) {
-  if (!MGP_GROW(ad->alloc, list->items, list->capacity, list->count + 1)) return NULL;
-  char *copy = mgp_arena_strdup(ad->arena, path);
-  if (!copy) return NULL;
+static known *add_known(known_list *list, const char *path) {
+  const size_t size = strlen(path) + 1;
+  if (mgp_spill_need(&list->item_block, (list->count + 1) * sizeof(known), NULL) != MAGPIE_OK ||
+      mgp_spill_need(&list->name_block, list->names_size + size, NULL) != MAGPIE_OK)
+    return NULL;
+  memcpy((char *)list->name_block.data + list->names_size, path, size);
+  list->items = list->item_block.data;
   known *k = &list->items[list->count++];
-  *k = (known){.path = copy};
+  *k = (known){.name = list->names_size};
+  list->names_size += size;
   return k;
+}
+
+static void sort_known(known_list *list) {
+  for (size_t i = 0; i < list->count; i++)
+    list->items[i].path = (char *)list->name_block.data + list->items[i].name;
+  mgp_sort_in_place(list->items, list->count, sizeof(known), compare_known);
+}
+
+static void known_init(known_list *list, magpie *ix) {
+  mgp_spill_init(&list->item_block, ix->alloc, mgp_store_path(ix->store));
+  mgp_spill_init(&list->name_block, ix->alloc, mgp_store_path(ix->store));
+}
+
+static void known_fini(known_list *list) {
+  mgp_spill_fini(&list->item_block);
+  mgp_spill_fini(&list->name_block);
 }
 
 static magpie_status note_source(void *context, const mgp_source *source) {
   adding *ad = context;
   if (!source->path) return MAGPIE_OK;
-  known *k = add_known(ad, &ad->sources, source->path);
+  known *k = add_known(&ad->sources, source->path);
   if (!k) return MAGPIE_NO_MEMORY;
   k->size = source->size;
   k->inode = source->inode;
@@ -92,7 +114,7 @@ static magpie_status note_failure(void *context, const char *path, const char *s
   (void)code, (void)reason, (void)tries;
   adding *ad = context;
   if (!below_roots(ad, path)) return MAGPIE_OK;
-  known *k = add_known(ad, &ad->failures, path);
+  known *k = add_known(&ad->failures, path);
   if (!k) return MAGPIE_NO_MEMORY;
   k->failed_ms = when_ms;
   k->is_walk = mgp_text_equal(stage, WALK_STAGE);
@@ -103,9 +125,8 @@ static magpie_status load_known(adding *ad, magpie_error *err) {
   for (size_t i = 0; i < ad->walk.root_count; i++)
     MGP_FORWARD(mgp_store_sources_below(ad->ix->store, ad->walk.roots[i], note_source, ad, err));
   MGP_FORWARD(mgp_store_failures(ad->ix->store, note_failure, ad, err));
-  if (ad->sources.count) qsort(ad->sources.items, ad->sources.count, sizeof(known), compare_known);
-  if (ad->failures.count)
-    qsort(ad->failures.items, ad->failures.count, sizeof(known), compare_known);
+  sort_known(&ad->sources);
+  sort_known(&ad->failures);
   return MAGPIE_OK;
 }
 
@@ -376,8 +397,6 @@ static void walk_special(void *context, const char *path, const char *what) {
 
 static magpie_status add_all(adding *ad, const char *const *paths, size_t count,
                              magpie_error *err) {
-  ad->arena = mgp_arena_create(ad->alloc);
-  MGP_RETURN_IF(!ad->arena, err, MAGPIE_NO_MEMORY, "no memory to index");
   MGP_FORWARD(mgp_walk_run(&ad->walk, paths, count, err));
   MGP_FORWARD(load_known(ad, err));
   mark_seen(ad);
@@ -400,7 +419,10 @@ magpie_status magpie_add(magpie *ix, const char *const *paths, size_t count,
   mgp_ingest *in = NULL;
   MGP_FORWARD(mgp_ingest_open(ix, options, report, &in, err));
   adding ad = {.ix = ix, .in = in, .alloc = ix->alloc, .started_ms = mgp_clock_unix_ms()};
+  known_init(&ad.sources, ix);
+  known_init(&ad.failures, ix);
   ad.walk = (mgp_walk){.alloc = ix->alloc,
+                       .spill_folder = mgp_store_path(ix->store),
                        .problem = walk_problem,
                        .special = walk_special,
                        .context = &ad,
@@ -411,9 +433,9 @@ magpie_status magpie_add(magpie *ix, const char *const *paths, size_t count,
   const magpie_status closed = mgp_ingest_close(in, err);
   pthread_mutex_destroy(&ad.mutex);
   mgp_walk_fini(&ad.walk);
-  mgp_free(ix->alloc, ad.sources.items);
-  mgp_free(ix->alloc, ad.failures.items);
-  mgp_arena_destroy(ad.arena);
+  known_fini(&ad.sources);
+  known_fini(&ad.failures);
+  mgp_alloc_explain(ix->alloc, &why);
   if (status != MAGPIE_OK && closed == MAGPIE_OK && err) *err = why;
   return closed != MAGPIE_OK ? closed : status;
 }

@@ -217,15 +217,19 @@ const magpie_add_options *mgp_ingest_options(const mgp_ingest *in);
  * ------------------------------------------------------------------------------ */
 
 typedef struct mgp_walk_file {
-  char *path; /* absolute bytes */
+  char *path; /* absolute bytes; of the walk's names */
+  size_t name; /* where it stands among them */
   uint64_t size, inode, device;
   int64_t mtime_ns, changed_ms; /* changed_ms: the later of mtime and ctime */
 } mgp_walk_file;
 typedef struct mgp_walk {
   mgp_arena *arena;
   mgp_alloc *alloc;
-  mgp_walk_file *files;
-  size_t count, capacity;
+  const char *spill_folder; /* where long lists go; NULL: they stay in memory */
+  mgp_walk_file *files;     /* ready when the walk has ended */
+  size_t count;
+  mgp_spill file_block, name_block;
+  size_t names_size;
   uint64_t skipped, bytes;
   char **roots; /* resolved */
   size_t root_count;

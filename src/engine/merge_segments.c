@@ -439,6 +439,7 @@ magpie_status magpie_merge(magpie *ix, const magpie_merge_options *options,
   MGP_FORWARD(try_lock(ix, err));
   MGP_FORWARD(measure(ix, &report->segments_before, &report->bytes_before, err));
   magpie_status status = merge_spaces(&run, options->all, SIZE_MAX, err);
+  mgp_alloc_explain(ix->alloc, err);
   if (status == MAGPIE_OK && options->all) status = compact_catalog(ix, report->merges > 0, err);
   MGP_FORWARD(
       measure(ix, &report->segments_after, &report->bytes_after, status == MAGPIE_OK ? err : NULL));

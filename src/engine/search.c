@@ -205,5 +205,7 @@ magpie_status mgp_engine_search(magpie *ix, const magpie_query *query, mgp_pool 
 
 magpie_status magpie_search(magpie *ix, const magpie_query *query, magpie_result **out,
                             magpie_error *err) {
-  return mgp_engine_search(ix, query, ix ? ix->pool : NULL, out, err);
+  const magpie_status status = mgp_engine_search(ix, query, ix ? ix->pool : NULL, out, err);
+  if (ix) mgp_alloc_explain(ix->alloc, err);
+  return status;
 }

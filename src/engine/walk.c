@@ -35,17 +35,19 @@ static const char *special_name(mode_t mode) {
 
 static magpie_status add_file(mgp_walk *walk, const char *path, const struct stat *st,
                               magpie_error *err) {
-  if (!MGP_GROW(walk->alloc, walk->files, walk->capacity, walk->count + 1)) return no_memory(err);
-  char *copy = mgp_arena_strdup(walk->arena, path);
-  if (!copy) return no_memory(err);
+  const size_t size = strlen(path) + 1;
+  MGP_FORWARD(mgp_spill_need(&walk->file_block, (walk->count + 1) * sizeof(mgp_walk_file), err));
+  MGP_FORWARD(mgp_spill_need(&walk->name_block, walk->names_size + size, err));
+  memcpy((char *)walk->name_block.data + walk->names_size, path, size);
+  mgp_walk_file *files = walk->file_block.data;
   const int64_t mtime = time_ns(st->st_mtim), ctime = time_ns(st->st_ctim);
-  walk->files[walk->count++] =
-      (mgp_walk_file){.path = copy,
-                      .size = (uint64_t)st->st_size,
-                      .inode = st->st_ino,
-                      .device = st->st_dev,
-                      .mtime_ns = mtime,
-                      .changed_ms = (mtime > ctime ? mtime : ctime) / 1000000};
+  files[walk->count++] = (mgp_walk_file){.name = walk->names_size,
+                                         .size = (uint64_t)st->st_size,
+                                         .inode = st->st_ino,
+                                         .device = st->st_dev,
+                                         .mtime_ns = mtime,
+                                         .changed_ms = (mtime > ctime ? mtime : ctime) / 1000000};
+  walk->names_size += size;
   walk->bytes += (uint64_t)st->st_size;
   return MAGPIE_OK;
 }
@@ -146,17 +148,23 @@ static bool is_covered(const mgp_walk *walk, size_t index) {
 
 magpie_status mgp_walk_run(mgp_walk *walk, const char *const *paths, size_t count,
                            magpie_error *err) {
+  mgp_spill_init(&walk->file_block, walk->alloc, walk->spill_folder);
+  mgp_spill_init(&walk->name_block, walk->alloc, walk->spill_folder);
   walk->arena = mgp_arena_create(walk->alloc);
   walk->roots = walk->arena ? mgp_arena_calloc(walk->arena, count + 1, sizeof(char *)) : NULL;
   if (!walk->roots) return no_memory(err);
   for (size_t i = 0; i < count; i++) MGP_FORWARD(resolve_root(walk, paths[i], err));
   for (size_t i = 0; i < walk->root_count; i++)
     if (!is_covered(walk, i)) MGP_FORWARD(visit(walk, walk->roots[i], 0, err));
+  walk->files = walk->file_block.data;
+  for (size_t i = 0; i < walk->count; i++) /* the names stay where they are from here on */
+    walk->files[i].path = (char *)walk->name_block.data + walk->files[i].name;
   return MAGPIE_OK;
 }
 
 void mgp_walk_fini(mgp_walk *walk) {
-  mgp_free(walk->alloc, walk->files);
+  mgp_spill_fini(&walk->file_block);
+  mgp_spill_fini(&walk->name_block);
   mgp_arena_destroy(walk->arena);
   *walk = (mgp_walk){0};
 }

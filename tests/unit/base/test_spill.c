@@ -41,7 +41,7 @@ static void spill_below_its_share_stays_in_memory(void **state) {
   mgp_spill s;
   mgp_spill_init(&s, a, folder);
   assert_int_equal(mgp_spill_need(&s, 10000, NULL), MAGPIE_OK);
-  assert_false(mgp_spill_is_file(&s));
+  assert_false(s.is_file);
   assert_true(mgp_alloc_used(a) >= 10000);
   mgp_spill_fini(&s);
   assert_int_equal(mgp_alloc_used(a), 0);
@@ -60,7 +60,7 @@ static void spill_when_it_outgrows_its_share_keeps_its_bytes_in_a_file(void **st
     assert_int_equal(numbers[i], 0);
     numbers[i] = i * i;
   }
-  assert_true(mgp_spill_is_file(&s));
+  assert_true(s.is_file);
   assert_int_equal(mgp_alloc_used(a), 0);
   assert_int_equal(file_count(), 0); /* it has no name */
   const uint64_t *numbers = s.data;
@@ -93,12 +93,31 @@ static void spill_when_the_folder_is_gone_names_it(void **state) {
   mgp_alloc_destroy(a);
 }
 
+static int compare_numbers(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void sort_in_place_equals_qsort(void **state) {
+  (void)state;
+  enum { COUNT = 5000 };
+  static uint64_t ours[COUNT], theirs[COUNT];
+  for (uint64_t size = 0; size < COUNT; size = size * 2 + 1) {
+    for (uint64_t i = 0; i < size; i++)
+      ours[i] = theirs[i] = (i * UINT64_C(0x9e3779b97f4a7c15) >> 40) % (size + 1);
+    mgp_sort_in_place(ours, size, sizeof *ours, compare_numbers);
+    qsort(theirs, size, sizeof *theirs, compare_numbers);
+    assert_memory_equal(ours, theirs, size * sizeof *ours);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(spill_below_its_share_stays_in_memory),
       cmocka_unit_test(spill_when_it_outgrows_its_share_keeps_its_bytes_in_a_file),
       cmocka_unit_test(spill_without_folder_over_the_budget_is_no_memory),
       cmocka_unit_test(spill_when_the_folder_is_gone_names_it),
+      cmocka_unit_test(sort_in_place_equals_qsort),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -133,6 +133,36 @@ static void walk_when_cancelled_then_stops(void **state) {
   mgp_walk_fini(&walk);
 }
 
+/* 600 files are some 70 kB of list: more than an eighth of 128 kB. */
+static void walk_when_the_list_spills_then_it_is_the_same(void **state) {
+  fixture *f = *state;
+  heard h = {0};
+  mgp_alloc *small = mgp_alloc_create(128 << 10);
+  mgp_walk roomy = new_walk(&h), tight = new_walk(&h);
+  tight.alloc = small;
+  tight.spill_folder = f->folder;
+  assert_ok(mgp_directory_make(path_in(f, "many"), err));
+  for (int i = 0; i < 600; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "many/%03d.txt", i * 7 % 600);
+    write_text(f, name, "x");
+  }
+  const char *const root = path_in(f, "many");
+  assert_ok(mgp_walk_run(&roomy, &root, 1, err));
+  assert_ok(mgp_walk_run(&tight, &root, 1, err));
+  assert_true(tight.file_block.is_file);
+  assert_int_equal(tight.count, 600);
+  for (size_t i = 0; i < 600; i++) {
+    assert_string_equal(tight.files[i].path, roomy.files[i].path);
+    assert_int_equal(tight.files[i].inode, roomy.files[i].inode);
+    if (i > 0) assert_true(strcmp(tight.files[i - 1].path, tight.files[i].path) < 0);
+  }
+  mgp_walk_fini(&roomy);
+  mgp_walk_fini(&tight);
+  assert_int_equal(mgp_alloc_used(small), 0);
+  mgp_alloc_destroy(small);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       store_test(walk_when_the_folder_is_mixed_then_takes_regular_files_in_order),
@@ -140,6 +170,7 @@ int main(void) {
       store_test(walk_when_roots_overlap_then_each_file_comes_once),
       store_test(walk_when_a_root_is_missing_then_is_not_found),
       store_test(walk_when_folders_are_too_deep_then_one_problem_is_told),
-      store_test(walk_when_cancelled_then_stops)};
+      store_test(walk_when_cancelled_then_stops),
+      store_test(walk_when_the_list_spills_then_it_is_the_same)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
