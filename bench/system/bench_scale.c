@@ -5,6 +5,7 @@
  *
  *   bench_scale [FOLDER]   in a new folder below FOLDER (default: /var/tmp); 2 GB for each million
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,6 +234,7 @@ static double time_check(const char *path, bool deep) {
 }
 
 int main(int count, char **arguments) {
+  mallopt(M_TRIM_THRESHOLD, 4 << 20); /* as the command does */
   const char *wanted = getenv("BENCH_ITEMS");
   const size_t items = wanted ? (size_t)atoll(wanted) : 1000000;
   char folder[400], path[512];

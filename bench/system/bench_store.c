@@ -9,6 +9,7 @@
  *   bench_store first FOLDER     one fresh process: seconds to the first answer
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -262,6 +263,7 @@ static void time_first(const char *self, const char *folder) {
 }
 
 int main(int count, char **arguments) {
+  mallopt(M_TRIM_THRESHOLD, 4 << 20); /* as the command does */
   if (count == 3 && strcmp(arguments[1], "first") == 0) return first_answer(arguments[2]);
   char folder[400];
   snprintf(folder, sizeof folder, "%s/bench-store-XXXXXX", count > 1 ? arguments[1] : "/var/tmp");
