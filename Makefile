@@ -61,13 +61,14 @@ fault: quick-setup build ## power cuts, failing calls, damage and random operati
 	@ctest --test-dir $(BUILD) -j $(JOBS) -L fault --output-on-failure --no-tests=error </dev/null
 	@grep -h '^fault: ' $(BUILD)/Testing/Temporary/LastTest.log
 
-SOAK_SECONDS ?= 3600
+MAGPIE_SOAK_SECONDS ?= 3600
 .PHONY: soak
-soak: quick-setup ## kill writers and draw random operations for SOAK_SECONDS, each time anew
+soak: quick-setup ## kill writers and draw random operations for MAGPIE_SOAK_SECONDS, each time anew
 	@tools/configure.sh $(BUILD)
 	@$(QUIET_NINJA) -C $(BUILD) test_killed test_random_operations
-	@MAGPIE_SOAK_SECONDS=$$(($(SOAK_SECONDS) / 2)) MAGPIE_SEED=$${MAGPIE_SEED:-$$(date +%s)} $(BUILD)/test_killed
-	@MAGPIE_SOAK_SECONDS=$$(($(SOAK_SECONDS) / 2)) MAGPIE_SEED=$${MAGPIE_SEED:-$$(date +%s)} \
+	@MAGPIE_SOAK_SECONDS=$$(($(MAGPIE_SOAK_SECONDS) / 2)) MAGPIE_SEED=$${MAGPIE_SEED:-$$(date +%s)} \
+	  $(BUILD)/test_killed
+	@MAGPIE_SOAK_SECONDS=$$(($(MAGPIE_SOAK_SECONDS) / 2)) MAGPIE_SEED=$${MAGPIE_SEED:-$$(date +%s)} \
 	  $(BUILD)/test_random_operations
 
 .PHONY: check
