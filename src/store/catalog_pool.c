@@ -4,9 +4,10 @@
  * time of one call, so that threads never wait for each other and a callback may read as well; the
  * pool keeps the few that a busy moment needed.
  *
- * Read-only media: WAL needs a shared-memory file beside the catalog. Where none can be made, and
- * no WAL holds newer pages, the catalog is opened as immutable (no locks at all). Such a connection
- * is thrown away as soon as the catalog's size or time changes, since nothing else would tell it.
+ * Read-only media, full disks: WAL needs a shared-memory file beside the catalog. Where none can be
+ * made, and no WAL holds newer pages, the catalog is opened as immutable (no locks at all). Such a
+ * connection is thrown away as soon as the catalog's size or time changes, since nothing else would
+ * tell it.
  */
 #include "store/catalog.h"
 #include "store/catalog_checksum.h"
@@ -114,6 +115,11 @@ static int first_read(mgp_connection *c) {
   return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
+/* A disk so full that the shared-memory file finds no place: no writer is at work there. */
+static bool is_without_room(int code) {
+  return code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMOPEN || code == SQLITE_FULL;
+}
+
 /* Whoever made the catalog died before it was a WAL database: its journal lies beside it, and a
  * connection that may write rolls it back by reading. */
 static magpie_status roll_back_making(mgp_store *s, mgp_connection **out, magpie_error *err) {
@@ -139,7 +145,8 @@ static magpie_status connect_reader(mgp_store *s, mgp_connection **out, magpie_e
   }
   const int kind = code & 0xFF;
   const bool cannot_share = kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY;
-  const bool may_freeze = cannot_share && access(s->path, W_OK) != 0 && wal_is_empty(s);
+  const bool may_freeze =
+      (is_without_room(code) || (cannot_share && access(s->path, W_OK) != 0)) && wal_is_empty(s);
   magpie_status status = MAGPIE_OK;
   if (cannot_share && !may_freeze && access(s->path, W_OK) != 0)
     status = mgp_fail(err, MAGPIE_IO,

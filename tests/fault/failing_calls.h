@@ -46,6 +46,8 @@ static struct {
   int error;       /* errno of a write that fails */
   atomic_long counts[CALL_CLASSES];
   atomic_long failed;
+  atomic_bool has_room; /* a disk that takes `room` more bytes */
+  atomic_long room;
 } failing = {.error = ENOSPC};
 
 static inline bool call_fails(call_class which) {
@@ -152,8 +154,21 @@ SHOWN ssize_t read(int fd, void *bytes, size_t size) {
 DEFINE_PREAD(pread, off_t)
 DEFINE_PREAD(pread64, off64_t)
 
-/* A disk that fills up takes the first half before it says so. */
+static inline void failing_fill_disk(long room) {
+  failing_arm(CALL_WRITE, 0, false);
+  atomic_store(&failing.room, room);
+  atomic_store(&failing.has_room, room >= 0);
+}
+
+/* A disk that fills up takes the first part before it says so. 0: it is full. */
 static inline size_t short_size(size_t size) {
+  if (atomic_load(&failing.has_room) && atomic_load(&failing.is_armed)) {
+    const long left = atomic_load(&failing.room);
+    const size_t taken = left <= 0 ? 0 : (size_t)left < size ? (size_t)left : size;
+    atomic_fetch_sub(&failing.room, (long)taken);
+    if (taken < size) atomic_fetch_add(&failing.failed, 1);
+    return taken;
+  }
   const bool is_next = failing.which == CALL_WRITE && failing.at > 0 && size > 1 &&
                        atomic_load(&failing.is_armed) &&
                        atomic_load(&failing.counts[CALL_WRITE]) == failing.at - 1;
@@ -163,14 +178,20 @@ static inline size_t short_size(size_t size) {
 SHOWN ssize_t write(int fd, const void *bytes, size_t size) {
   REAL(write);
   FAIL_WITH(CALL_WRITE, failing.error, -1)
-  return real(fd, bytes, short_size(size));
+  const size_t taken = short_size(size);
+  if (taken > 0 || size == 0) return real(fd, bytes, taken);
+  errno = failing.error;
+  return -1;
 }
 
 #define DEFINE_PWRITE(name, offset)                                                                \
   SHOWN ssize_t name(int fd, const void *bytes, size_t size, offset at) {                          \
     REAL(name);                                                                                    \
     FAIL_WITH(CALL_WRITE, failing.error, -1)                                                       \
-    return real(fd, bytes, short_size(size), at);                                                  \
+    const size_t taken = short_size(size);                                                         \
+    if (taken > 0 || size == 0) return real(fd, bytes, taken, at);                                 \
+    errno = failing.error;                                                                         \
+    return -1;                                                                                     \
   }
 DEFINE_PWRITE(pwrite, off_t)
 DEFINE_PWRITE(pwrite64, off64_t)
