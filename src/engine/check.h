@@ -51,7 +51,7 @@ typedef struct mgp_check {
   mgp_finding_list findings, leftovers;
   bool is_catalog_damaged, is_live_damaged;
   char wal_fault[160]; /* seen before the index was opened; "": none */
-  bool is_outdated; /* a merge took a file away meanwhile */
+  bool is_outdated;    /* a merge took a file away meanwhile */
   uint64_t bytes;
   double started;
 } mgp_check;

@@ -217,7 +217,7 @@ const magpie_add_options *mgp_ingest_options(const mgp_ingest *in);
  * ------------------------------------------------------------------------------ */
 
 typedef struct mgp_walk_file {
-  char *path; /* absolute bytes; of the walk's names */
+  char *path;  /* absolute bytes; of the walk's names */
   size_t name; /* where it stands among them */
   uint64_t size, inode, device;
   int64_t mtime_ns, changed_ms; /* changed_ms: the later of mtime and ctime */

@@ -80,8 +80,8 @@ static magpie_status run_check(mgp_repair *r, bool deep, magpie_error *err) {
     if (!state->is_damaged || state->is_wrong || state->space == SIZE_MAX) continue;
     char *block = NULL;
     mgp_segment_parsed parsed;
-    state->is_kept = mgp_segment_salvage(r->ix->store, r->ix->alloc,
-                                         &r->check.account.claims[i], &block, &parsed);
+    state->is_kept = mgp_segment_salvage(r->ix->store, r->ix->alloc, &r->check.account.claims[i],
+                                         &block, &parsed);
     mgp_free(r->ix->alloc, block);
   }
   return MAGPIE_OK;
@@ -148,8 +148,7 @@ static magpie_status keep_segment(mgp_repair *r, size_t claim, magpie_error *err
   char *block = NULL;
   mgp_segment_parsed parsed;
   if (!state->is_kept) return MAGPIE_OK;
-  state->is_kept =
-      mgp_segment_salvage(r->ix->store, r->ix->alloc, row, &block, &parsed);
+  state->is_kept = mgp_segment_salvage(r->ix->store, r->ix->alloc, row, &block, &parsed);
   if (!state->is_kept) return MAGPIE_OK;
   magpie_status status = mgp_store_segment_add(r->ix->store, row->space, row->count,
                                                parsed.sections, parsed.header.section_count, err);
