@@ -74,6 +74,7 @@ magpie_status mgp_result_fill(mgp_search *s, const mgp_scored *fused, size_t cou
     const magpie_status status = fill_hit(s, &fused[i], hit, &why);
     if (status == MAGPIE_NOT_FOUND) { /* removed by a writer since the snapshot */
       *hit = (magpie_hit){0};
+      s->vanished++;
       continue;
     }
     if (status != MAGPIE_OK) {
@@ -82,6 +83,8 @@ magpie_status mgp_result_fill(mgp_search *s, const mgp_scored *fused, size_t cou
     }
     hit->rank = ++result->count;
   }
+  if (s->vanished > 0)
+    mgp_search_warn(s, "a writer removes items faster than they are read: some hits are missing");
   return keep_warnings(s, result, err);
 }
 

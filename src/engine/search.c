@@ -9,6 +9,7 @@
 #define K_MAX 10000
 #define DEPTH_MIN 1000
 #define RRF_K 60.0 /* of the paper */
+#define SETTLE_TRIES 16
 
 static int part_kinds(const magpie_part *p) {
   return (p->text != NULL) + (p->image != NULL) + (p->audio != NULL) + (p->item != NULL) +
@@ -112,6 +113,7 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
     magpie_error why = {0};
     status = mgp_store_item_get(s->ix->store, fused[i].id, scratch, &item, &source, &why);
     if (status == MAGPIE_NOT_FOUND) { /* removed by a writer since the snapshot */
+      s->vanished++;
       status = MAGPIE_OK;
       continue;
     }
@@ -169,8 +171,8 @@ void mgp_search_close(mgp_search *s) {
   mgp_free(s->ix->alloc, s);
 }
 
-static magpie_status run_search(magpie *ix, const magpie_query *query, mgp_pool *pool,
-                                magpie_result *result, magpie_error *err) {
+static magpie_status search_once(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                                 magpie_result *result, size_t *vanished, magpie_error *err) {
   mgp_search *s = NULL;
   MGP_FORWARD(mgp_search_open(ix, query, pool, result->arena, &s, err));
   result->generation = mgp_snapshot_generation(s->view->snapshot);
@@ -178,8 +180,24 @@ static magpie_status run_search(magpie *ix, const magpie_query *query, mgp_pool 
   size_t count = 0;
   magpie_status status = mgp_search_fuse(s, &fused, &count, err);
   if (status == MAGPIE_OK) status = mgp_result_fill(s, fused, count, result, err);
+  *vanished = s->vanished;
   mgp_search_close(s);
   return status;
+}
+
+/* Vectors and postings are those of a pinned generation, the rows of items those of the last
+ * commit. Where a hit has no row any more, the answer would be of no generation: it is sought anew
+ * in the one that took the row. */
+static magpie_status run_search(magpie *ix, const magpie_query *query, mgp_pool *pool,
+                                magpie_result *result, magpie_error *err) {
+  for (int tries = 1;; tries++) {
+    size_t vanished = 0;
+    MGP_FORWARD(search_once(ix, query, pool, result, &vanished, err));
+    if (vanished == 0 || tries == SETTLE_TRIES) return MAGPIE_OK;
+    json_decref(result->query);
+    mgp_arena_reset(result->arena);
+    *result = (magpie_result){.alloc = result->alloc, .arena = result->arena};
+  }
 }
 
 magpie_status mgp_engine_search(magpie *ix, const magpie_query *query, mgp_pool *pool,

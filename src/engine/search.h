@@ -37,6 +37,7 @@ typedef struct mgp_search {
   size_t words_count;
   const char *warnings[16];
   size_t warning_count;
+  size_t vanished; /* hits whose item a writer removed since the snapshot */
 } mgp_search;
 
 struct magpie_result {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One handle searched from four threads: alone, and while another handle adds and removes. To be
- * run under the thread sanitizer, too.
+ * One handle searched from four threads: alone, and while another handle adds, removes and merges.
+ * To be run under the thread sanitizer, too.
  */
 #include "engine_fixture.h"
 
@@ -110,6 +110,104 @@ static void search_when_another_handle_writes_then_answers_go_on(void **state) {
   magpie_close(&reader);
 }
 
+/* ---- records that are replaced, removed and merged ---- */
+
+#define RECORDS 40
+#define GROUPS 4 /* the records of a group are replaced in one commit */
+#define REPLACEMENTS 60
+
+typedef struct watcher {
+  pthread_t thread;
+  magpie *ix;
+  const atomic_int *stop;
+  size_t answers;
+  char why[256]; /* "": all is well */
+} watcher;
+
+static void note_answer(watcher *w, const magpie_result *result) {
+  const size_t count = magpie_result_count(result);
+  int versions[GROUPS] = {0};
+  if (count != RECORDS && count != RECORDS - 1)
+    snprintf(w->why, sizeof w->why, "%zu hits in generation %llu", count,
+             (unsigned long long)magpie_result_generation(result));
+  for (size_t i = 0; i < count; i++) {
+    const magpie_hit *h = magpie_result_hit(result, i);
+    int key = 0, version = 0;
+    if (sscanf(h->text, "Boats %d in version %d", &key, &version) != 2)
+      snprintf(w->why, sizeof w->why, "a hit is \"%s\"", h->text);
+    int *seen = &versions[key % GROUPS];
+    if (*seen && *seen != version)
+      snprintf(w->why, sizeof w->why, "versions %d and %d of one commit in generation %llu", *seen,
+               version, (unsigned long long)magpie_result_generation(result));
+    *seen = version;
+  }
+  w->answers++;
+}
+
+static void *watch(void *context) {
+  watcher *w = context;
+  while (!w->why[0] && !atomic_load(w->stop)) {
+    magpie_result *result = NULL;
+    magpie_error err = {0};
+    if (search_text(w->ix, "boats", &result, &err) != MAGPIE_OK)
+      snprintf(w->why, sizeof w->why, "%.200s", err.message);
+    else note_answer(w, result);
+    magpie_result_destroy(result);
+  }
+  return NULL;
+}
+
+static void replace_group(magpie *ix, int group, int version) {
+  magpie_record records[RECORDS / GROUPS];
+  char ids[RECORDS / GROUPS][16], texts[RECORDS / GROUPS][48];
+  for (int i = 0; i < RECORDS / GROUPS; i++) {
+    const int key = i * GROUPS + group;
+    snprintf(ids[i], sizeof ids[i], "b%d", key);
+    snprintf(texts[i], sizeof texts[i], "Boats %d in version %d", key, version);
+    records[i] = (magpie_record){.id = ids[i], .text = texts[i]};
+  }
+  assert_ok(magpie_add_records(ix, records, RECORDS / GROUPS, NULL, NULL, err));
+}
+
+static void replace_and_merge(magpie *ix) {
+  magpie_merge_options all;
+  magpie_merge_options_defaults(&all);
+  all.all = true;
+  for (int i = 0; i < REPLACEMENTS; i++) {
+    if (i % 5 == 0) { /* one is away for a moment */
+      char id[16];
+      snprintf(id, sizeof id, "b%d", i % GROUPS);
+      assert_ok(magpie_remove(ix, id, NULL, err));
+    }
+    replace_group(ix, i % GROUPS, i + 2);
+    if (i % 7 == 0) assert_ok(magpie_merge(ix, &all, NULL, err));
+  }
+}
+
+static void
+search_when_records_are_replaced_and_merged_then_no_commit_is_seen_in_half(void **state) {
+  fixture *f = *state;
+  magpie *reader = NULL, *writer = NULL;
+  watcher watchers[THREADS];
+  atomic_int stop = 0;
+  assert_ok(open_index(f, false, 0, &writer, err));
+  for (int group = 0; group < GROUPS; group++) replace_group(writer, group, 1);
+  assert_ok(open_index(f, true, 0, &reader, err));
+  for (size_t i = 0; i < THREADS; i++) {
+    watchers[i] = (watcher){.ix = reader, .stop = &stop};
+    assert_int_equal(pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]), 0);
+  }
+  replace_and_merge(writer);
+  atomic_store(&stop, 1);
+  for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(watchers[i].thread, NULL), 0);
+  for (size_t i = 0; i < THREADS; i++) {
+    if (watchers[i].why[0]) fail_msg("thread %zu: %s", i, watchers[i].why);
+    assert_true(watchers[i].answers > 0);
+  }
+  magpie_close(&writer);
+  magpie_close(&reader);
+}
+
 /* So many items that other threads commit between a file's items and its end. */
 static void add_when_many_files_are_renamed_then_all_items_stay(void **state) {
   fixture *f = *state;
@@ -149,6 +247,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       store_test(add_when_many_files_are_renamed_then_all_items_stay),
       store_test(search_when_four_threads_ask_then_all_get_the_same),
-      store_test(search_when_another_handle_writes_then_answers_go_on)};
+      store_test(search_when_another_handle_writes_then_answers_go_on),
+      store_test(search_when_records_are_replaced_and_merged_then_no_commit_is_seen_in_half)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
