@@ -15,6 +15,7 @@
 #include "store/catalog.h"
 
 #define POLL_MS 50
+#define NAMELESS_MS 200 /* a holder that has just come, or is going, has no text in the file */
 #define COMMAND_MAX 200
 #define TEXT_MAX 1024
 
@@ -99,6 +100,11 @@ static magpie_status fail_locked(const mgp_store *s, int fd, int waited_ms, magp
 /* ---- taking it ----------------------------------------------------------------------------------
  */
 
+static bool has_text(int fd) {
+  char byte;
+  return pread(fd, &byte, 1, 0) == 1;
+}
+
 static magpie_status wait_for(const mgp_store *s, int fd, int wait_ms, magpie_error *err) {
   const double start = mgp_clock_seconds();
   for (;;) {
@@ -107,8 +113,9 @@ static magpie_status wait_for(const mgp_store *s, int fd, int wait_ms, magpie_er
     if (errno != EWOULDBLOCK)
       return mgp_fail_errno(err, errno, "locking %s/%s", s->path, LOCK_FILE);
     const int waited = (int)((mgp_clock_seconds() - start) * 1000);
-    if (waited >= wait_ms) return fail_locked(s, fd, waited, err);
-    const int pause = wait_ms - waited < POLL_MS ? wait_ms - waited : POLL_MS;
+    const int left = wait_ms - waited;
+    if (left <= 0 && (has_text(fd) || left <= -NAMELESS_MS)) return fail_locked(s, fd, waited, err);
+    const int pause = left <= 0 ? 1 : left < POLL_MS ? left : POLL_MS;
     nanosleep(&(struct timespec){.tv_nsec = (long)pause * 1000000}, NULL);
   }
 }

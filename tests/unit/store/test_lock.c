@@ -5,6 +5,7 @@
 #include "store_fixture.h"
 
 #include <signal.h>
+#include <sys/file.h>
 
 /* A child that takes the lock, says so, and holds it until it is told to go on or killed. */
 typedef struct holder {
@@ -55,6 +56,28 @@ static void lock_when_held_by_another_process_then_names_it(void **state) {
   assert_int_equal(write(h.told, "x", 1), 1);
   end_holder(h);
   assert_ok(mgp_store_lock(f->store, 0, err));
+}
+
+/* Between taking the lock and naming itself a holder is nameless. */
+static void lock_when_holder_has_just_come_then_waits_for_its_name(void **state) {
+  fixture *f = *state;
+  char path[128];
+  assert_ok(mgp_store_open(NULL, f->index, false, &f->store, err));
+  snprintf(path, sizeof path, "%s/lock", f->index);
+  const int fd = open(path, O_RDWR | O_CREAT, 0666);
+  assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    usleep(5000);
+    _exit(write(fd, "pid 4711\nstarted noon\n", 22) == 22 ? 0 : 1);
+  }
+  assert_fails(MAGPIE_LOCKED, "pid 4711", mgp_store_lock(f->store, 0, err));
+  int status = 0;
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_int_equal(status, 0);
+  assert_int_equal(ftruncate(fd, 0), 0);
+  assert_fails(MAGPIE_LOCKED, "pid unknown", mgp_store_lock(f->store, 0, err));
+  close(fd);
 }
 
 static void lock_when_waiting_too_short_then_says_how_long(void **state) {
@@ -127,6 +150,7 @@ static void unlock_when_a_transaction_is_open_then_rolls_it_back(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       store_test(lock_when_held_by_another_process_then_names_it),
+      store_test(lock_when_holder_has_just_come_then_waits_for_its_name),
       store_test(lock_when_waiting_too_short_then_says_how_long),
       store_test(lock_when_holder_lets_go_in_time_then_is_taken),
       store_test(lock_when_holder_was_killed_then_is_taken_at_once),
