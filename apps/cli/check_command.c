@@ -52,12 +52,13 @@ static void print_check(const json_t *report) {
   size_t i;
   const json_t *row;
   const json_t *leftovers = json_object_get(report, "leftovers");
-  bool is_catalog = false;
+  bool is_catalog = false, is_log = false;
   json_array_foreach(json_object_get(report, "problems"), i, row) {
     print_problem(row);
     if (strcmp(text_of(row, "file"), "catalog.sqlite") == 0 &&
         strcmp(text_of(row, "section"), "item") != 0)
       is_catalog = true;
+    if (strcmp(text_of(row, "file"), "catalog.sqlite-wal") == 0) is_log = true;
   }
   printf(
       "%s segments, %s items, %s read%s: ", cli_count_text(segments, number_of(report, "segments")),
@@ -70,7 +71,9 @@ static void print_check(const json_t *report) {
   if (is_catalog)
     puts("The catalog is damaged: restore a copy of the index, or delete it and index the folders "
          "again.");
-  else if (problems) puts("`magpie repair` rebuilds what can be rebuilt.");
+  else if (problems >
+           (is_log ? 1 : 0)) /* what the log held is lost: its own line says what to do */
+    puts("`magpie repair` rebuilds what can be rebuilt.");
   if (json_array_size(leftovers))
     printf("%zu leftover file%s of an interrupted run: the next run that writes, or `magpie "
            "repair`, removes what is ours.\n",
