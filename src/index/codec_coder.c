@@ -298,6 +298,36 @@ void mgp_code_ints(const mgp_coder *c, const mgp_int_kernel *kernel, const void 
   else kernel->rows(query, rows->codes + skip, dim, stride, rows->count, out);
 }
 
+static inline __attribute__((always_inline)) void
+take_columns(const mgp_coder *c, const mgp_code_rows *rows, size_t factors, mgp_code_columns *out) {
+  for (size_t i = 0; i < rows->count; i++) {
+    const unsigned char *from = mgp_code_row(c, rows, i) + c->body;
+    for (size_t f = 0; f < factors; f++)
+      memcpy(&out->of[f][i], from + f * sizeof(float), sizeof(float));
+  }
+}
+
+/* Constants, so that the inner loop is none. */
+void mgp_code_take_columns(const mgp_coder *c, const mgp_code_rows *rows, mgp_code_columns *out) {
+  switch (c->factors) {
+  case 1:
+    take_columns(c, rows, 1, out);
+    break;
+  case 2:
+    take_columns(c, rows, 2, out);
+    break;
+  case 3:
+    take_columns(c, rows, 3, out);
+    break;
+  case 4:
+    take_columns(c, rows, 4, out);
+    break;
+  default:
+    take_columns(c, rows, c->factors, out);
+    break;
+  }
+}
+
 float mgp_quantise_s8(const float *v, size_t dim, int8_t *out) {
   float largest = 0;
   for (size_t i = 0; i < dim; i++) largest = fmaxf(largest, fabsf(v[i]));

@@ -13,7 +13,7 @@
 #include "kernels/kernels.h"
 
 #define MGP_FACTORS_MAX 5
-#define MGP_SCORE_CHUNK ((size_t)256) /* rows whose integer scores fit the stack */
+#define MGP_SCORE_CHUNK ((size_t)512) /* rows whose integer scores fit the stack */
 
 /* Rows of a query's scores: `at` is NULL for rows that follow each other. */
 typedef struct mgp_code_rows {
@@ -81,6 +81,12 @@ static inline void mgp_code_factors(const mgp_coder *c, const unsigned char *row
 /* The integer scores of rows by one kernel; `skip` bytes into each body. */
 void mgp_code_ints(const mgp_coder *c, const mgp_int_kernel *kernel, const void *query, size_t dim,
                    size_t skip, const mgp_code_rows *rows, int32_t *out);
+
+/* The factors of rows, each in a column of its own, so that scores are finished side by side. */
+typedef struct mgp_code_columns {
+  float of[MGP_FACTORS_MAX][MGP_SCORE_CHUNK];
+} mgp_code_columns;
+void mgp_code_take_columns(const mgp_coder *c, const mgp_code_rows *rows, mgp_code_columns *out);
 
 /* Signed bytes of `v`: the step, of which each is a multiple; 0 for an all-zero one. */
 float mgp_quantise_s8(const float *v, size_t dim, int8_t *out);

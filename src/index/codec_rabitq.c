@@ -395,12 +395,16 @@ static void prepare_rabitq1(const mgp_coder *c, float *work, void *prepared) {
 
 /* ---- scores ---- */
 
-static void finish(const rabitq_query *q, const row_factors *f, float product, float *score,
-                   float *bound) {
-  *score = q->base + f->add + q->mult * f->scale * product;
-  if (!bound) return;
-  const float code = f->err * q->length, query = MGP_RABITQ_SIGMAS * f->reach * q->noise;
-  *bound = q->mult * sqrtf(code * code + query * query) + 1e-6f * (fabsf(q->base) + fabsf(f->add));
+/* Of `count` rows, <u, r> in `scores` becomes the score. */
+static void finish(const rabitq_query *q, const float *restrict add, const float *restrict scale,
+                   size_t count, float *restrict scores) {
+  const float base = q->base, mult = q->mult;
+  for (size_t i = 0; i < count; i++) scores[i] = base + add[i] + mult * scale[i] * scores[i];
+}
+
+static float bound_of(const rabitq_query *q, float add, float err, float reach) {
+  const float code = err * q->length, query = MGP_RABITQ_SIGMAS * reach * q->noise;
+  return q->mult * sqrtf(code * code + query * query) + 1e-6f * (fabsf(q->base) + fabsf(add));
 }
 
 /* <code, numbers of the query> for codes in planes. */
@@ -420,20 +424,52 @@ static void sum_planes(const mgp_coder *c, const uint8_t *planes, const mgp_code
     }
 }
 
+static const mgp_int_kernel *whole_kernel(const mgp_coder *c) {
+  return bits_of(c) == 4 ? &mgp_kernels_get()->u4s8_dot : &mgp_kernels_get()->u8s8_dot;
+}
+
+static void finish_ints(const mgp_coder *c, const rabitq_query *q, const mgp_code_columns *f,
+                        const int32_t *restrict ints, size_t count, float *restrict scores) {
+  const float step = q->step, shift = q->shift, least = q->least;
+  const float *restrict sum = bits_of(c) == 1 ? f->of[3] : f->of[4];
+  for (size_t i = 0; i < count; i++) scores[i] = step * ((float)ints[i] - shift);
+  if (has_planes(c))
+    for (size_t i = 0; i < count; i++) scores[i] += least * sum[i];
+  finish(q, f->of[0], f->of[1], count, scores);
+}
+
 static void score_rabitq(const mgp_coder *c, const void *prepared, const mgp_code_rows *rows,
                          float *scores, float *bounds) {
   const rabitq_query *q = prepared;
   int32_t ints[MGP_SCORE_CHUNK];
+  mgp_code_columns f;
   if (has_planes(c)) sum_planes(c, (const uint8_t *)(q + 1), rows, ints);
-  else
-    mgp_code_ints(c, bits_of(c) == 4 ? &mgp_kernels_get()->u4s8_dot : &mgp_kernels_get()->u8s8_dot,
-                  q + 1, c->padded, 0, rows, ints);
-  for (size_t i = 0; i < rows->count; i++) {
-    float factors[MGP_FACTORS_MAX];
-    mgp_code_factors(c, mgp_code_row(c, rows, i), factors);
-    const row_factors f = get_factors(c, factors);
-    const float product = q->step * ((float)ints[i] - q->shift) + q->least * f.sum;
-    finish(q, &f, product, &scores[i], bounds ? &bounds[i] : NULL);
+  else mgp_code_ints(c, whole_kernel(c), q + 1, c->padded, 0, rows, ints);
+  mgp_code_take_columns(c, rows, &f);
+  finish_ints(c, q, &f, ints, rows->count, scores);
+  const float width = sqrtf((float)c->padded) / 2;
+  for (size_t i = 0; bounds && i < rows->count; i++)
+    bounds[i] =
+        bound_of(q, f.of[0][i], f.of[2][i], bits_of(c) == 1 ? f.of[1][i] * width : f.of[3][i]);
+}
+
+/* A few queries at a time, whose integers stay in the first-level cache; planes have no tiles. */
+static void score_many_rabitq(const mgp_coder *c, const mgp_code_queries *queries,
+                              const mgp_code_rows *rows, float *scores, size_t pitch) {
+  int32_t ints[8 * MGP_SCORE_CHUNK];
+  mgp_code_columns f;
+  const size_t step = has_planes(c) ? 1 : 8;
+  mgp_code_take_columns(c, rows, &f);
+  for (size_t first = 0; first < queries->count; first += step) {
+    const size_t n = queries->count - first < step ? queries->count - first : step;
+    const char *some = queries->prepared + first * queries->size, *at = some + sizeof(rabitq_query);
+    if (has_planes(c)) sum_planes(c, (const uint8_t *)at, rows, ints);
+    else
+      whole_kernel(c)->block(at, queries->size, n, rows->codes, c->padded, mgp_code_stride(c),
+                             rows->count, ints, MGP_SCORE_CHUNK);
+    for (size_t q = 0; q < n; q++)
+      finish_ints(c, (const rabitq_query *)(const void *)(some + q * queries->size), &f,
+                  ints + q * MGP_SCORE_CHUNK, rows->count, scores + (first + q) * pitch);
   }
 }
 
@@ -446,14 +482,12 @@ static void score_rabitq1(const mgp_coder *c, const void *prepared, const mgp_co
   float factors[3 * MGP_FAST_SCAN_ROWS];
   mgp_kernels_get()->fast_scan(rows->codes, table, c->groups, sums);
   memcpy(factors, rows->codes + 16 * c->groups, sizeof factors);
+  for (size_t i = 0; i < rows->count; i++) scores[i] = q->step * (float)(int32_t)sums[i] + q->least;
+  finish(q, factors, factors + MGP_FAST_SCAN_ROWS, rows->count, scores);
   const float width = sqrtf((float)c->padded) / 2;
-  for (size_t i = 0; i < rows->count; i++) {
-    row_factors f = {.add = factors[i],
-                     .scale = factors[MGP_FAST_SCAN_ROWS + i],
-                     .err = factors[2 * MGP_FAST_SCAN_ROWS + i]};
-    f.reach = f.scale * width;
-    finish(q, &f, q->step * (float)sums[i] + q->least, &scores[i], bounds ? &bounds[i] : NULL);
-  }
+  const float *scale = factors + MGP_FAST_SCAN_ROWS, *err = scale + MGP_FAST_SCAN_ROWS;
+  for (size_t i = 0; bounds && i < rows->count; i++)
+    bounds[i] = bound_of(q, factors[i], err[i], scale[i] * width);
 }
 
 const mgp_codec mgp_codec_rabitq = {.name = "rabitq",
@@ -463,7 +497,8 @@ const mgp_codec mgp_codec_rabitq = {.name = "rabitq",
                                     .encode = encode_rabitq,
                                     .decode = decode_rabitq,
                                     .prepare = prepare_rabitq,
-                                    .score = score_rabitq};
+                                    .score = score_rabitq,
+                                    .score_many = score_many_rabitq};
 
 const mgp_codec mgp_codec_rabitq1 = {.name = "rabitq1",
                                      .block_rows = MGP_FAST_SCAN_ROWS,

@@ -27,10 +27,6 @@ static int8_t *bytes_to(scalar_query *q) {
   return (int8_t *)(q + 1);
 }
 
-static void finish(const mgp_coder *c, const scalar_query *q, float dot, float norm, float *score) {
-  *score = c->options.l2 ? 2 * dot - norm - q->norm : dot;
-}
-
 static void centre(const mgp_coder *c, float *work) {
   for (size_t i = 0; i < c->dim; i++) work[i] -= c->state[i];
 }
@@ -71,15 +67,6 @@ static void prepare_int8(const mgp_coder *c, float *work, void *prepared) {
   *q = (scalar_query){.base = (float)mgp_dot_double(work, c->state, c->dim),
                       .norm = (float)mgp_dot_double(work, work, c->dim)};
   q->step = mgp_quantise_s8(work, c->dim, bytes_to(q));
-}
-
-static void finish_int8(const mgp_coder *c, const scalar_query *q, const mgp_code_rows *rows,
-                        const int32_t *ints, float *scores) {
-  for (size_t i = 0; i < rows->count; i++) {
-    float f[MGP_FACTORS_MAX];
-    mgp_code_factors(c, mgp_code_row(c, rows, i), f);
-    finish(c, q, q->base + q->step * f[SCALE] * (float)ints[i], f[NORM], &scores[i]);
-  }
 }
 
 /* ---- int8, a range a dimension: state is the least of each, then the step of each ---- */
@@ -139,15 +126,6 @@ static void prepare_int8dim(const mgp_coder *c, float *work, void *prepared) {
   q->step = mgp_quantise_s8(work, c->dim, bytes_to(q));
 }
 
-static void finish_int8dim(const mgp_coder *c, const scalar_query *q, const mgp_code_rows *rows,
-                           const int32_t *ints, float *scores) {
-  for (size_t i = 0; i < rows->count; i++) {
-    float f[MGP_FACTORS_MAX];
-    mgp_code_factors(c, mgp_code_row(c, rows, i), f);
-    finish(c, q, q->base + q->step * (float)ints[i], f[NORM], &scores[i]);
-  }
-}
-
 /* ---- int4 ---- */
 
 static magpie_status init_int4(mgp_coder *c, magpie_error *err) {
@@ -198,16 +176,6 @@ static void prepare_int4(const mgp_coder *c, float *work, void *prepared) {
   mgp_split_s8(bytes, c->dim, bytes_to(q));
 }
 
-static void finish_int4(const mgp_coder *c, const scalar_query *q, const mgp_code_rows *rows,
-                        const int32_t *ints, float *scores) {
-  for (size_t i = 0; i < rows->count; i++) {
-    float f[MGP_FACTORS_MAX];
-    mgp_code_factors(c, mgp_code_row(c, rows, i), f);
-    const float dot = q->base + f[LEAST] * q->sum + q->step * f[SCALE] * (float)ints[i];
-    finish(c, q, dot, f[NORM], &scores[i]);
-  }
-}
-
 /* ---- scores of all three ---- */
 
 static const mgp_int_kernel *kernel_of(const mgp_coder *c) {
@@ -216,19 +184,31 @@ static const mgp_int_kernel *kernel_of(const mgp_coder *c) {
   return c->options.kind == MGP_CODEC_INT8DIM ? &k->u8s8_dot : &k->u4s8_dot;
 }
 
-static void finish_ints(const mgp_coder *c, const scalar_query *q, const mgp_code_rows *rows,
-                        const int32_t *ints, float *scores) {
-  if (c->options.kind == MGP_CODEC_INT8) finish_int8(c, q, rows, ints, scores);
-  else if (c->options.kind == MGP_CODEC_INT8DIM) finish_int8dim(c, q, rows, ints, scores);
-  else finish_int4(c, q, rows, ints, scores);
+/* The dots of rows from integers, then distances if asked. Loops without branches. */
+static void finish(const mgp_coder *c, const scalar_query *q, const mgp_code_columns *f,
+                   const int32_t *restrict ints, size_t count, float *restrict scores) {
+  const float base = q->base, step = q->step, sum = q->sum, norm = q->norm;
+  const float *restrict scale = f->of[SCALE], *restrict least = f->of[LEAST];
+  const float *restrict norms = f->of[NORM];
+  if (c->options.kind == MGP_CODEC_INT8)
+    for (size_t i = 0; i < count; i++) scores[i] = base + step * scale[i] * (float)ints[i];
+  else if (c->options.kind == MGP_CODEC_INT8DIM)
+    for (size_t i = 0; i < count; i++) scores[i] = base + step * (float)ints[i];
+  else
+    for (size_t i = 0; i < count; i++)
+      scores[i] = base + least[i] * sum + step * scale[i] * (float)ints[i];
+  if (!c->options.l2) return;
+  for (size_t i = 0; i < count; i++) scores[i] = 2 * scores[i] - norms[i] - norm;
 }
 
 static void score_scalar(const mgp_coder *c, const void *prepared, const mgp_code_rows *rows,
                          float *scores, float *bounds) {
   const scalar_query *q = prepared;
+  mgp_code_columns columns;
   int32_t ints[MGP_SCORE_CHUNK];
   mgp_code_ints(c, kernel_of(c), bytes_of(q), c->dim, 0, rows, ints);
-  finish_ints(c, q, rows, ints, scores);
+  mgp_code_take_columns(c, rows, &columns);
+  finish(c, q, &columns, ints, rows->count, scores);
   for (size_t i = 0; bounds && i < rows->count; i++) bounds[i] = INFINITY;
 }
 
@@ -236,14 +216,16 @@ static void score_scalar(const mgp_coder *c, const void *prepared, const mgp_cod
 static void score_many(const mgp_coder *c, const mgp_code_queries *queries,
                        const mgp_code_rows *rows, float *scores, size_t pitch) {
   int32_t ints[8 * MGP_SCORE_CHUNK];
+  mgp_code_columns columns;
+  mgp_code_take_columns(c, rows, &columns);
   for (size_t first = 0; first < queries->count; first += 8) {
     const size_t n = queries->count - first < 8 ? queries->count - first : 8;
     const char *some = queries->prepared + first * queries->size;
     kernel_of(c)->block(some + sizeof(scalar_query), queries->size, n, rows->codes, c->dim,
                         mgp_code_stride(c), rows->count, ints, MGP_SCORE_CHUNK);
     for (size_t q = 0; q < n; q++)
-      finish_ints(c, (const scalar_query *)(const void *)(some + q * queries->size), rows,
-                  ints + q * MGP_SCORE_CHUNK, scores + (first + q) * pitch);
+      finish(c, (const scalar_query *)(const void *)(some + q * queries->size), &columns,
+             ints + q * MGP_SCORE_CHUNK, rows->count, scores + (first + q) * pitch);
   }
 }
 

@@ -9,7 +9,7 @@
 
 #include "index/scan.h"
 
-#define MGP_SCAN_BLOCK ((size_t)256)  /* rows; those of a block stay in the second-level cache */
+#define MGP_SCAN_BLOCK ((size_t)512)  /* rows; those of a block stay in the second-level cache */
 #define MGP_SCAN_QUERIES ((size_t)64) /* queries that share a read of the rows */
 
 typedef struct mgp_scan_job {

@@ -33,6 +33,14 @@ typedef struct operand {
   VEC v[4];
 } operand;
 
+/* How many bytes ahead a stream asks for memory: its next row, or of short ones the first that is
+ * far enough to arrive in time. */
+FOLDED size_t prefetch_ahead(size_t stride) {
+  if (stride == 0) return 0;
+  if (stride < 512) return (512 / stride + 1) * stride;
+  return stride < MGP_KERNELS_AHEAD_MAX ? stride : MGP_KERNELS_AHEAD_MAX;
+}
+
 FOLDED operand load_query(mgp_op op, const char *at, size_t pitch, size_t left) {
   operand q;
   q.v[0] = load_bytes(at, left);
@@ -71,8 +79,11 @@ FOLDED void sum_rows(mgp_op op, const char *query, const char *const row[4], siz
     }
   for (; i < bytes; i += CHUNK) {
     const operand q = load_query(op, query + i, bytes, bytes - i);
-    for (size_t r = 0; r < rows; r++)
+    for (size_t r = 0; r < rows; r++) {
+      if (rows > 1 && i % 64 == 0)
+        __builtin_prefetch((const void *)((uintptr_t)(row[r] + i) + ahead));
       s[r][0] = add_term(op, s[r][0], q.v, load_bytes(row[r] + i, bytes - i));
+    }
   }
   for (size_t r = 0; r < rows; r++)
     sums[r] = add_sums(op, add_sums(op, s[r][0], s[r][1]), add_sums(op, s[r][2], s[r][3]));
@@ -109,7 +120,7 @@ FOLDED void score_rows(mgp_op op, const void *query, const void *rows, size_t di
   const char *from = rows;
   char *to = out;
   for (size_t i = 0; i < part; i++) {
-    const size_t ahead = i + 1 < part ? mgp_kernels_ahead(stride) : 0;
+    const size_t ahead = i + 1 < part ? prefetch_ahead(stride) : 0;
     const char *const row[4] = {from + i * stride, from + (part + i) * stride,
                                 from + (2 * part + i) * stride, from + (3 * part + i) * stride};
     char *const put[4] = {to + 4 * i, to + 4 * (part + i), to + 4 * (2 * part + i),

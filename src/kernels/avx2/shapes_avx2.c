@@ -219,6 +219,7 @@ static void bf16_to_f32_avx2(const uint16_t *from, float *to, size_t count) {
 }
 
 #define GROUPS_A_FLUSH ((size_t)256) /* 256 * 255 fits 16 bits */
+#define FAST_AHEAD 2048              /* bytes: blocks follow each other */
 
 /* Sums of bytes of even and of odd rows, two groups side by side, become 16 sums of 32 bits. */
 FOLDED void flush(VEC all, VEC odd, uint32_t *out) {
@@ -241,6 +242,7 @@ static void fast_scan_avx2(const uint8_t *codes, const uint8_t *table, size_t gr
     VEC low = vec_zero(), low_odd = vec_zero(), high = vec_zero(), high_odd = vec_zero();
     for (; g < end; g += 2) {
       const size_t left = 16 * (end - g);
+      __builtin_prefetch((const void *)((uintptr_t)codes + 16 * g + FAST_AHEAD));
       const VEC c = load_bytes((const char *)codes + 16 * g, left);
       const VEC t = load_bytes((const char *)table + 16 * g, left);
       const VEC a = _mm256_shuffle_epi8(t, low_nibbles(c));
