@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -134,6 +135,27 @@ void mgp_heap_trim(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+}
+
+/* Pages of the process that no file backs; 0 where the system does not tell. */
+static uint64_t anonymous_pages(void) {
+  unsigned long long size = 0, resident = 0, shared = 0;
+  FILE *file = fopen("/proc/self/statm", "re");
+  if (!file) return 0;
+  const int found = fscanf(file, "%llu %llu %llu", &size, &resident, &shared);
+  fclose(file);
+  return found == 3 && resident > shared ? resident - shared : 0;
+}
+
+#define SETTLE_MS 150 /* what is given back is taken again soon, page by page */
+
+void mgp_heap_settle(const mgp_alloc *a) {
+  static atomic_int_fast64_t last_ms;
+  if (!a || !a->limit) return;
+  const int64_t now_ms = (int64_t)(mgp_clock_seconds() * 1000);
+  int_fast64_t last = atomic_load_explicit(&last_ms, memory_order_relaxed);
+  if (now_ms - last < SETTLE_MS || !atomic_compare_exchange_strong(&last_ms, &last, now_ms)) return;
+  if (anonymous_pages() * (uint64_t)sysconf(_SC_PAGESIZE) > a->limit / 8 * 7) mgp_heap_trim();
 }
 
 /* ---- messages ---------------------------------------------------------------------------------

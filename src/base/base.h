@@ -74,6 +74,8 @@ void mgp_alloc_release_wait(mgp_alloc *a, uint64_t size);
 uint64_t mgp_heap_used(void);
 /* Gives what malloc keeps of freed blocks back to the system, where the C library can. */
 void mgp_heap_trim(void);
+/* The same when the process comes near the budget of `a`, and not often: cheap to call often. */
+void mgp_heap_settle(const mgp_alloc *a);
 /* NO_MEMORY in one sentence: "WHAT needs about 12M; --memory is 64M, …: raise it to at least …". */
 magpie_status mgp_alloc_fail(const mgp_alloc *a, uint64_t need, magpie_error *err,
                              const char *format, ...) MGP_PRINTF(4, 5);

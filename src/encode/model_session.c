@@ -322,6 +322,7 @@ static OrtStatus *run_once(const mgp_model *m, const run_call *c, bool *is_over)
                           c->input_count, c->output_names, c->output_count, c->results);
   mgp_ort_memory_leave(&peak, &held);
   learn_cost(m, c->input_bytes, peak);
+  mgp_heap_settle(m->alloc);
   return bad;
 }
 

@@ -9,6 +9,8 @@
 #include "engine/engine.h"
 
 #define DEFAULT_MEMORY_LIMIT (512ull << 20)
+/* For what malloc keeps of freed blocks, and for stacks. */
+#define SLACK_SHARE 8
 
 void magpie_open_options_defaults(magpie_open_options *options) {
   *options = (magpie_open_options){.size = sizeof *options};
@@ -45,9 +47,10 @@ magpie_status magpie_open(const char *path, const magpie_open_options *options, 
   MGP_RETURN_IF(options->size < sizeof defaults, err, MAGPIE_INVALID,
                 "magpie_open: options.size is %zu, expected %zu; use magpie_open_options_defaults",
                 options->size, sizeof defaults);
-  mgp_alloc *alloc =
-      mgp_alloc_create(options->memory_limit ? options->memory_limit : DEFAULT_MEMORY_LIMIT);
-  magpie *ix = alloc ? mgp_calloc(alloc, 1, sizeof *ix) : NULL;
+  const uint64_t limit = options->memory_limit ? options->memory_limit : DEFAULT_MEMORY_LIMIT;
+  mgp_alloc *alloc = mgp_alloc_create(limit);
+  const bool has_slack = mgp_alloc_reserve(alloc, limit / SLACK_SHARE);
+  magpie *ix = alloc && has_slack ? mgp_calloc(alloc, 1, sizeof *ix) : NULL;
   if (!ix) {
     mgp_alloc_destroy(alloc);
     return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to open %s", path);

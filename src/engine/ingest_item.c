@@ -240,6 +240,7 @@ static magpie_status queue_prepared(mgp_ingest *in, mgp_ingest_source *source,
   }
   pthread_mutex_unlock(&in->mutex);
   prepared_fini(in->ix->alloc, p);
+  mgp_heap_settle(in->ix->alloc);
   return status;
 }
 

@@ -53,6 +53,7 @@ magpie_status mgp_job_init(mgp_media_job *job, mgp_alloc *a, const char *path,
 }
 
 void mgp_job_fini(mgp_media_job *job) {
+  mgp_heap_settle(job->alloc);
   mgp_job_release(job);
   if (job->fd >= 0) close(job->fd);
   mgp_free(job->alloc, (void *)(uintptr_t)job->name);
