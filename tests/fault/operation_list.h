@@ -8,6 +8,7 @@
 #ifndef OPERATION_LIST_H
 #define OPERATION_LIST_H
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,14 @@ static inline uint64_t next_random(uint64_t *state) { /* splitmix64 */
 
 static inline unsigned random_below(uint64_t *state, unsigned end) {
   return (unsigned)(next_random(state) % end);
+}
+
+static inline unsigned draw_weighted(uint64_t *random, const unsigned *weights, unsigned count) {
+  unsigned sum = 0, at = 0;
+  for (unsigned i = 0; i < count; i++) sum += weights[i];
+  unsigned left = random_below(random, sum);
+  while (left >= weights[at]) left -= weights[at++];
+  return at;
 }
 
 static inline uint64_t number_from_env(const char *name, uint64_t otherwise) {
@@ -180,6 +189,42 @@ static inline bool read_list(const model *m, const char *path, operation_list *o
   }
   fclose(in);
   return is_good && out->count > 0;
+}
+
+/* ---- telling people ---- */
+
+/* Shortens, prints and keeps a list that fails. */
+static inline void explain_failure(const model *m, operation_list *list, trial *t, uint64_t seed,
+                                   double seconds) {
+  printf("fault: random operations: seed %llu fails at operation %zu of %zu of the %s: %s\n",
+         (unsigned long long)seed, t->at + 1, list->count, m->name, t->why);
+  fflush(stdout);
+  shorten(m, list, 0, seconds, t);
+  char path[] = "/tmp/magpie-operations-XXXXXX";
+  const int fd = mkstemp(path);
+  FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+  if (out) {
+    write_list(m, list, out);
+    fclose(out);
+  }
+  printf("fault: random operations: %zu of them are enough:\n", list->count);
+  write_list(m, list, stdout);
+  printf("fault: random operations: run again: MAGPIE_REPLAY=%s %s\n", path,
+         program_invocation_name);
+}
+
+/* An exit code. */
+static inline int replay_list(const model *m, const char *path) {
+  operation_list list;
+  trial t;
+  if (!read_list(m, path, &list)) {
+    fprintf(stderr, "%s is not a list of operations of the %s\n", path, m->name);
+    return 2;
+  }
+  const bool is_same = try_list(m, &list, 0, &t);
+  printf("fault: %zu operations: %s\n", list.count, is_same ? "as the oracle says" : t.why);
+  free(list.items);
+  return is_same ? 0 : 1;
 }
 
 #endif

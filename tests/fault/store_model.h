@@ -544,14 +544,6 @@ static const unsigned store_weights[3][STORE_VERB_COUNT] = {
      [STORE_CHECK] = 2,          [STORE_SECOND] = 4},
 };
 
-static inline unsigned draw_weighted(uint64_t *random, const unsigned *weights, unsigned count) {
-  unsigned sum = 0, at = 0;
-  for (unsigned i = 0; i < count; i++) sum += weights[i];
-  unsigned left = random_below(random, sum);
-  while (left >= weights[at]) left -= weights[at++];
-  return at;
-}
-
 /* Follows lock and transaction, so that most of what is drawn can be done. */
 static inline operation_list draw_store_list(uint64_t seed, size_t count) {
   operation_list out = {.items = calloc(count, sizeof(operation)), .count = count};

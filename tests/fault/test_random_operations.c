@@ -20,25 +20,6 @@
 #define LIST_OPERATIONS 20000 /* an index lives so long */
 #define SHORTEN_SECONDS 150
 
-/* Shortens, prints and keeps a list that fails. */
-static void report_failure(const model *m, operation_list *list, trial *t, uint64_t seed) {
-  printf("fault: random operations: seed %llu fails at operation %zu of %zu: %s\n",
-         (unsigned long long)seed, t->at + 1, list->count, t->why);
-  fflush(stdout);
-  shorten(m, list, PLANT_NONE, SHORTEN_SECONDS, t);
-  char path[] = "/tmp/magpie-operations-XXXXXX";
-  const int fd = mkstemp(path);
-  FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-  if (out) {
-    write_list(m, list, out);
-    fclose(out);
-  }
-  printf("fault: random operations: %zu operations of the %s are enough:\n", list->count, m->name);
-  write_list(m, list, stdout);
-  printf("fault: random operations: run again: MAGPIE_REPLAY=%s test_random_operations\n", path);
-  fail_msg("operation %zu: %s", t->at + 1, t->why);
-}
-
 static uint64_t first_seed(void) {
   return number_from_env("MAGPIE_SEED", SEED);
 }
@@ -57,8 +38,10 @@ static void store_when_changed_at_random_then_does_as_the_oracle(void **state) {
     operation_list list =
         draw_store_list(seed + i, (size_t)(left < LIST_OPERATIONS ? left : LIST_OPERATIONS));
     trial t;
-    if (!try_list(&store_model, &list, PLANT_NONE, &t))
-      report_failure(&store_model, &list, &t, seed + i);
+    if (!try_list(&store_model, &list, PLANT_NONE, &t)) {
+      explain_failure(&store_model, &list, &t, seed + i, SHORTEN_SECONDS);
+      fail_msg("operation %zu: %s", t.at + 1, t.why);
+    }
     done += list.count;
     for (int j = 0; j < TALLY_COUNT; j++) tallies[j] += t.tallies[j];
     free(list.items);
@@ -120,23 +103,8 @@ static void shorten_when_the_process_dies_then_few_are_left(void **state) {
   assert_shortens(PLANT_CRASH, "signal 6", 4);
 }
 
-/* ---- by hand ---- */
-
-static int replay(const char *path) {
-  operation_list list;
-  trial t;
-  if (!read_list(&store_model, path, &list)) {
-    fprintf(stderr, "%s is not a list of operations of the store\n", path);
-    return 2;
-  }
-  const bool is_same = try_list(&store_model, &list, PLANT_NONE, &t);
-  printf("fault: %zu operations: %s\n", list.count, is_same ? "as the oracle says" : t.why);
-  free(list.items);
-  return is_same ? 0 : 1;
-}
-
 int main(void) {
-  if (getenv("MAGPIE_REPLAY")) return replay(getenv("MAGPIE_REPLAY"));
+  if (getenv("MAGPIE_REPLAY")) return replay_list(&store_model, getenv("MAGPIE_REPLAY"));
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(shorten_when_the_oracle_forgets_a_removal_then_few_are_left),
       cmocka_unit_test(shorten_when_the_oracle_forgets_an_update_then_few_are_left),
