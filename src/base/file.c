@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/file_calls.h"
 #include "base/file_open.h"
 
 magpie_status mgp_file_open(const char *path, int *fd, uint64_t *size, magpie_error *err) {
@@ -54,7 +55,7 @@ magpie_status mgp_map_open(const char *path, mgp_map *out, magpie_error *err) {
     status = mgp_fail(err, MAGPIE_LIMIT, "%s has %llu bytes, too many to map", path,
                       (unsigned long long)size);
   } else if (size > 0) {
-    void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    void *data = mgp_file_calls_table()->map(fd, (size_t)size);
     if (data == MAP_FAILED) status = mgp_fail_errno(err, errno, "%s cannot be mapped", path);
     else *out = (mgp_map){.data = data, .size = (size_t)size};
   }
@@ -99,13 +100,14 @@ static magpie_status write_and_sync(int fd, const char *path, const void *data, 
                                     magpie_error *err) {
   const char *at = data;
   while (size > 0) {
-    const ssize_t n = write(fd, at, size);
+    const ssize_t n = mgp_file_calls_table()->write(fd, at, size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return mgp_fail_errno(err, errno, "%s cannot be written", path);
     at += n;
     size -= (size_t)n;
   }
-  if (fsync(fd) != 0) return mgp_fail_errno(err, errno, "%s cannot be made durable", path);
+  if (mgp_file_calls_table()->sync(fd) != 0)
+    return mgp_fail_errno(err, errno, "%s cannot be made durable", path);
   return MAGPIE_OK;
 }
 
@@ -123,9 +125,10 @@ static magpie_status sync_parent(const char *path, magpie_error *err) {
  */
 static int create_new(const char *name) {
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const int fd = open(name, flags, 0644);
+  const mgp_file_calls *calls = mgp_file_calls_table();
+  const int fd = calls->open(name, flags, 0644);
   if (fd >= 0 || errno != EEXIST) return fd;
-  return unlink(name) == 0 ? open(name, flags, 0644) : -1;
+  return calls->unlink(name) == 0 ? calls->open(name, flags, 0644) : -1;
 }
 
 magpie_status mgp_file_write_durable(const char *path, const void *data, size_t size,
@@ -143,16 +146,16 @@ magpie_status mgp_file_write_durable(const char *path, const void *data, size_t 
     status = write_and_sync(fd, name, data, size, err);
     if (close(fd) != 0 && status == MAGPIE_OK)
       status = mgp_fail_errno(err, errno, "%s cannot be written", name);
-    if (status == MAGPIE_OK && rename(name, path) != 0)
+    if (status == MAGPIE_OK && mgp_file_calls_table()->rename(name, path) != 0)
       status = mgp_fail_errno(err, errno, "%s cannot be renamed", name);
-    if (status != MAGPIE_OK) unlink(name);
+    if (status != MAGPIE_OK) mgp_file_calls_table()->unlink(name);
   }
   mgp_free(NULL, name);
   return status == MAGPIE_OK ? sync_parent(path, err) : status;
 }
 
 static magpie_status make_one(const char *path, magpie_error *err) {
-  if (mkdir(path, 0777) == 0) return MAGPIE_OK;
+  if (mgp_file_calls_table()->make_folder(path) == 0) return MAGPIE_OK;
   const int why = errno;
   struct stat st;
   if (why == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return MAGPIE_OK;
@@ -178,15 +181,11 @@ magpie_status mgp_directory_make(const char *path, magpie_error *err) {
 }
 
 magpie_status mgp_directory_sync(const char *path, magpie_error *err) {
-  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return mgp_fail_errno(err, errno, "the folder %s cannot be opened", path);
   /* Some file systems cannot sync a folder and say EINVAL; there is nothing more to be done then.
    */
-  const bool failed = fsync(fd) != 0 && errno != EINVAL;
-  const int why = errno;
-  close(fd);
-  return failed ? mgp_fail_errno(err, why, "the folder %s cannot be made durable", path)
-                : MAGPIE_OK;
+  if (mgp_file_calls_table()->sync_folder(path) != 0 && errno != EINVAL)
+    return mgp_fail_errno(err, errno, "the folder %s cannot be made durable", path);
+  return MAGPIE_OK;
 }
 
 /* Opens with O_NOFOLLOW and unlinks relative to the open folder: a link is removed, never entered.

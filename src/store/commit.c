@@ -10,8 +10,6 @@
  * in the WAL, so only the next holder of the lock deletes them (sweep.c), and numbers of files are
  * never used twice by one store.
  */
-#include <unistd.h>
-
 #include "store/catalog.h"
 #include "store/live_items.h"
 #include "store/segment.h"
@@ -51,7 +49,7 @@ static void delete_segments(mgp_store *s, const mgp_numbers *numbers) {
     char name[SEGMENT_NAME_SIZE];
     mgp_segment_name(numbers->items[i], name);
     char *path = mgp_path_join(s->alloc, s->path, name);
-    if (path) unlink(path); /* else the next sweep does it */
+    if (path) mgp_store_io_table()->unlink(path); /* else the next sweep does it */
     mgp_free(s->alloc, path);
   }
 }

@@ -95,7 +95,7 @@ static magpie_status open_file(mgp_segment_stream *stream, const char *ending, o
   /* A sweep may take the name between the two calls: then the file has none, and we try again. */
   for (int tries = 0; tries < OPEN_TRIES; tries++) {
     struct stat st = {0};
-    o->fd = open(*path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    o->fd = mgp_store_io_table()->open(*path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (o->fd < 0) return mgp_fail_errno(err, errno, "creating %s", *path);
     if (flock(o->fd, LOCK_EX) != 0) return mgp_fail_errno(err, errno, "locking %s", *path);
     if (fstat(o->fd, &st) == 0 && st.st_nlink > 0) return MAGPIE_OK;
@@ -131,7 +131,7 @@ magpie_status mgp_segment_stream_create(mgp_store *s, const char *space, mgp_seg
 
 void mgp_segment_stream_destroy(mgp_segment_stream *stream) {
   if (!stream) return;
-  if (!stream->is_taken && stream->main.fd >= 0) unlink(stream->path);
+  if (!stream->is_taken && stream->main.fd >= 0) mgp_store_io_table()->unlink(stream->path);
   output_close(stream->alloc, &stream->main);
   output_close(stream->alloc, &stream->aside);
   mgp_free(stream->alloc, stream->space);
@@ -171,7 +171,8 @@ magpie_status mgp_segment_stream_aside(mgp_segment_stream *stream, const void *b
   if (stream->aside.fd < 0) {
     char *path = NULL;
     const magpie_status status = open_file(stream, "part", &stream->aside, &path, err);
-    if (path) unlink(path); /* it needs no name, and so leaves nothing behind */
+    if (path)
+      mgp_store_io_table()->unlink(path); /* it needs no name, and so leaves nothing behind */
     mgp_free(stream->alloc, path);
     MGP_FORWARD(status);
   }
@@ -184,7 +185,7 @@ magpie_status mgp_segment_stream_back(mgp_segment_stream *stream, magpie_error *
   if (!output_flush(o)) return fail_writing(stream, err);
   magpie_status status = MAGPIE_OK;
   for (uint64_t at = 0; status == MAGPIE_OK && at < o->size;) {
-    const ssize_t got = pread(o->fd, o->buffer, STREAM_BUFFER, (off_t)at);
+    const ssize_t got = mgp_store_io_table()->read_at(o->fd, o->buffer, STREAM_BUFFER, (off_t)at);
     if (got < 0 && errno == EINTR) continue;
     if (got == 0) errno = EIO; /* what was written must be there */
     if (got <= 0)

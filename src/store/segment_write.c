@@ -4,7 +4,6 @@
  * commit (commit.c). Format: docs/format/segment.md.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "store/catalog.h"
@@ -72,7 +71,7 @@ static bool write_body(int fd, const segment_head *head, const mgp_section *sect
 
 static magpie_status write_file(const char *path, const segment_head *head,
                                 const mgp_section *sections, magpie_error *err) {
-  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int fd = mgp_store_create(path);
   if (fd < 0) return mgp_fail_errno(err, errno, "creating %s", path);
   int failed = 0;
   if (!write_body(fd, head, sections)) failed = errno;
@@ -107,7 +106,7 @@ static magpie_status write_and_rename(mgp_store *s, const char *path, const segm
                              : write_file(temporary.data, head, sections, err);
   if (status == MAGPIE_OK && mgp_store_io_table()->rename(temporary.data, path) != 0)
     status = mgp_fail_errno(err, errno, "renaming %s", temporary.data);
-  if (status != MAGPIE_OK && temporary.data) unlink(temporary.data);
+  if (status != MAGPIE_OK && temporary.data) mgp_store_io_table()->unlink(temporary.data);
   mgp_buffer_fini(&temporary);
   return status;
 }

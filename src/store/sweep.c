@@ -17,6 +17,7 @@
 
 #include "store/catalog.h"
 #include "store/segment.h"
+#include "store/store_io.h"
 
 typedef struct sweeping {
   mgp_store *s;
@@ -55,8 +56,9 @@ static magpie_status load_named(sweeping *w, mgp_sql which, magpie_error *err) {
  */
 static void delete_abandoned(mgp_alloc *a, const char *folder, const char *name) {
   char *path = mgp_path_join(a, folder, name);
-  const int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(path); /* held, so no merge begins it */
+  const int fd = path ? mgp_store_io_table()->open(path, O_RDWR | O_CLOEXEC, 0) : -1;
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    mgp_store_io_table()->unlink(path); /* held, so no merge begins it */
   if (fd >= 0) close(fd);
   mgp_free(a, path);
 }
@@ -70,7 +72,7 @@ static magpie_status delete_file(sweeping *w, const char *folder, const char *na
   }
   char *path = mgp_path_join(s->alloc, folder, name);
   MGP_RETURN_IF(!path, err, MAGPIE_NO_MEMORY, "no memory to tidy %s", s->path);
-  unlink(path); /* one that cannot be deleted costs space only */
+  mgp_store_io_table()->unlink(path); /* one that cannot be deleted costs space only */
   mgp_free(s->alloc, path);
   return MAGPIE_OK;
 }

@@ -6,8 +6,6 @@
  * fails are deleted with it; those of removed items after the commit.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/catalog.h"
@@ -26,19 +24,15 @@ static char *thumb_path(const mgp_store *s, int64_t item) {
   return mgp_path_join(s->alloc, s->path, name);
 }
 
-static int create_file(const char *path) {
-  return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-}
-
 /* The folder is made when the first file asks for it. */
 static int create_in_folder(char *path) {
-  int fd = create_file(path);
+  int fd = mgp_store_create(path);
   if (fd >= 0 || errno != ENOENT) return fd;
   char *end = strrchr(path, '/');
   *end = '\0';
-  const bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
+  const bool made = mgp_store_io_table()->make_folder(path) == 0 || errno == EEXIST;
   *end = '/';
-  return made ? create_file(path) : -1;
+  return made ? mgp_store_create(path) : -1;
 }
 
 magpie_status mgp_thumb_write(mgp_store *s, int64_t item, const void *bytes, size_t size,
@@ -60,7 +54,7 @@ magpie_status mgp_thumb_write(mgp_store *s, int64_t item, const void *bytes, siz
 void mgp_thumbs_remove(mgp_store *s, mgp_numbers *numbers) {
   for (size_t i = 0; i < numbers->count; i++) {
     char *path = thumb_path(s, numbers->items[i]);
-    if (path) unlink(path); /* one that stays costs space only */
+    if (path) mgp_store_io_table()->unlink(path); /* one that stays costs space only */
     mgp_free(s->alloc, path);
   }
   numbers->count = 0;

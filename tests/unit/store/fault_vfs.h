@@ -67,6 +67,26 @@ static int fault_sync(int fd) {
   return result;
 }
 
+static int (*real_sync_folder)(const char *path);
+
+static int fault_sync_folder(const char *path) {
+  if (step_fails()) {
+    errno = EIO;
+    return -1;
+  }
+  const int result = real_sync_folder(path);
+  step_done();
+  return result;
+}
+
+/* It never fails here: a file that cannot be deleted costs space only, and is counted by tests. */
+static int fault_unlink(const char *path) {
+  step_fails();
+  const int result = unlink(path);
+  step_done();
+  return result;
+}
+
 static int fault_rename(const char *from, const char *to) {
   if (step_fails()) {
     errno = EIO;
@@ -148,6 +168,9 @@ static inline int faults_install(void **state) {
   mgp_store_io *io = mgp_store_io_table();
   io->write = fault_write;
   io->sync = fault_sync;
+  real_sync_folder = io->sync_folder;
+  io->sync_folder = fault_sync_folder;
+  io->unlink = fault_unlink;
   io->rename = fault_rename;
   return sqlite3_vfs_register(&fault_vfs, 1) == SQLITE_OK ? 0 : -1;
 }

@@ -17,6 +17,12 @@ static int count_sync(int fd) {
   return fsync(fd);
 }
 
+static int count_sync_folder(const char *path) {
+  (void)path;
+  syncs++;
+  return 0;
+}
+
 static int default_limit(void **state) {
   const int code = fixture_setup(state);
   *mgp_segment_small_limit() = SEGMENT_SMALL_MAX;
@@ -49,10 +55,13 @@ static void commit_when_small_then_no_file_is_written_or_synced(void **state) {
   fixture *f = *state;
   mgp_store *s = open_writer(f);
   int (*const kept)(int) = mgp_store_io_table()->sync;
+  int (*const kept_folder)(const char *) = mgp_store_io_table()->sync_folder;
   mgp_store_io_table()->sync = count_sync;
+  mgp_store_io_table()->sync_folder = count_sync_folder;
   syncs = 0;
   for (uint64_t i = 1; i <= 3; i++) commit_one(s, i);
   mgp_store_io_table()->sync = kept;
+  mgp_store_io_table()->sync_folder = kept_folder;
   assert_int_equal(syncs, 0);
   assert_int_equal(count_files(f->index, "segments"), 0);
   for (int turn = 0; turn < 2; turn++) {
