@@ -37,8 +37,11 @@ static magpie_status add_dense(magpie *ix, mgp_space_view *space, const mgp_segm
   const mgp_section *ids = find_section(segment, MGP_SECTION_IDS);
   const mgp_section *rows = find_section(segment, MGP_SECTION_VECTORS_F32);
   const size_t stride = mgp_dense_stride(space->dim);
-  MGP_RETURN_IF(!ids || !rows || ids->size != segment->count * sizeof(uint64_t) ||
-                    rows->size != segment->count * stride * sizeof(float),
+  const size_t width = stride * sizeof(float);
+  /* Divided, not multiplied: a count that was made up would come round to the right size. */
+  MGP_RETURN_IF(!ids || !rows || width == 0 || ids->size / sizeof(uint64_t) != segment->count ||
+                    ids->size % sizeof(uint64_t) != 0 || rows->size / width != segment->count ||
+                    rows->size % width != 0,
                 err, MAGPIE_CORRUPT, "%s: its sections do not hold %llu vectors of %zu numbers",
                 segment->file, (unsigned long long)segment->count, space->dim);
   MGP_RETURN_IF(!MGP_GROW(ix->alloc, space->dense, space->capacity, space->count + 1), err,

@@ -5,18 +5,26 @@
  */
 #include "store/rows.h"
 
+#define DIM_MAX (1 << 16) /* of packs and of imported vectors */
+
 static void column_into(sqlite3_stmt *statement, int column, char *out, size_t size) {
   const char *text = (const char *)sqlite3_column_text(statement, column);
   snprintf(out, size, "%s", text ? text : "");
 }
 
-static void read_space(sqlite3_stmt *statement, mgp_space *out) {
+static magpie_status read_space(const mgp_store *s, sqlite3_stmt *statement, mgp_space *out,
+                                magpie_error *err) {
   *out = (mgp_space){0};
   column_into(statement, 0, out->name, sizeof out->name);
   column_into(statement, 1, out->pack, sizeof out->pack);
   column_into(statement, 2, out->pack_hash, sizeof out->pack_hash);
   column_into(statement, 3, out->metric, sizeof out->metric);
-  out->dim = (size_t)sqlite3_column_int64(statement, 4);
+  const int64_t dim = sqlite3_column_int64(statement, 4);
+  MGP_RETURN_IF(dim < 0 || dim > DIM_MAX, err, MAGPIE_CORRUPT,
+                "the catalog %s is damaged: the space %s has %lld dimensions", s->catalog_path,
+                out->name, (long long)dim);
+  out->dim = (size_t)dim;
+  return MAGPIE_OK;
 }
 
 static magpie_status compare_space(const mgp_store *s, const mgp_space *stored,
@@ -41,9 +49,9 @@ static magpie_status find_space(mgp_store *s, const char *name, mgp_space *out, 
   MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_SPACE_GET, &statement, err));
   mgp_bind_text(statement, 1, name);
   MGP_FORWARD(mgp_catalog_step(s, s->writer, statement, found, err));
-  if (*found) read_space(statement, out);
+  const magpie_status status = *found ? read_space(s, statement, out, err) : MAGPIE_OK;
   sqlite3_reset(statement);
-  return MAGPIE_OK;
+  return status;
 }
 
 magpie_status mgp_store_space_declare(mgp_store *s, const mgp_space *space, magpie_error *err) {
@@ -73,7 +81,7 @@ static magpie_status read_spaces(mgp_store *s, mgp_connection *c, mgp_alloc *a, 
   while (status == MAGPIE_OK && row) {
     MGP_RETURN_IF(!MGP_GROW(a, *out, capacity, *count + 1), err, MAGPIE_NO_MEMORY,
                   "no memory for the spaces of %s", s->path);
-    read_space(statement, &(*out)[(*count)++]);
+    MGP_FORWARD(read_space(s, statement, &(*out)[(*count)++], err));
     status = mgp_catalog_step(s, c, statement, &row, err);
   }
   return status;
