@@ -20,9 +20,12 @@ FOLDED VEC vec_zero(void) {
 
 FOLDED VEC load_bytes(const char *at, size_t left) {
   if (left >= CHUNK) return _mm256_loadu_si256((const __m256i *)(const void *)at);
-  char padded[CHUNK] = {0};
-  memcpy(padded, at, left);
-  return _mm256_loadu_si256((const __m256i *)(const void *)padded);
+  char padded[16] = {0};
+  const bool whole = left >= 16;
+  memcpy(padded, whole ? at + 16 : at, whole ? left - 16 : left);
+  const __m128i rest = _mm_loadu_si128((const __m128i *)(const void *)padded);
+  if (!whole) return _mm256_zextsi128_si256(rest);
+  return _mm256_set_m128i(rest, _mm_loadu_si128((const __m128i *)(const void *)at));
 }
 
 FOLDED __m256 floats(VEC v) {
