@@ -96,6 +96,16 @@ static void fail_usage(const cli_arguments *a, const char *format, const char *d
   exit(cli_usage(a, format, detail));
 }
 
+static bool parse_durability(const char *text, magpie_durability *out) {
+  static const char *const names[] = {"full", "batched", "off"};
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(text, names[i]) != 0) continue;
+    *out = (magpie_durability)i;
+    return true;
+  }
+  return false;
+}
+
 static bool take_common(cli_arguments *a, const char *name, const char *value) {
   cli_common *c = &a->common;
   long number = 0;
@@ -114,6 +124,9 @@ static bool take_common(cli_arguments *a, const char *name, const char *value) {
   } else if (strcmp(name, "memory") == 0) {
     if (!cli_parse_bytes(value, &c->memory) || c->memory < (64u << 20))
       fail_usage(a, "--memory %s: expected a size of at least 64M, such as 512M", value);
+  } else if (strcmp(name, "durability") == 0) {
+    if (!parse_durability(value, &c->durability))
+      fail_usage(a, "--durability %s: expected full, batched or off", value);
   } else if (strcmp(name, "wait") == 0) {
     if (!cli_parse_count(value, 0, 86400, &number))
       fail_usage(a, "--wait %s: expected seconds, 0 to 86400", value);
@@ -173,6 +186,7 @@ int cli_open(const cli_common *common, bool read_only, magpie **out) {
   options.lock_wait_ms = common->wait_ms;
   options.pack_path = common->packs;
   options.text_pack = common->text_pack;
+  options.durability = common->durability;
   char *path = NULL;
   if (!common->index && magpie_default_path(&path, &err)) return cli_report_error(&err);
   const magpie_status status =

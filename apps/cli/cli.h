@@ -65,6 +65,7 @@ typedef struct cli_common {
   int threads;
   uint64_t memory;
   int wait_ms;
+  magpie_durability durability;
   const char *packs, *text_pack;
 } cli_common;
 

@@ -14,6 +14,9 @@ const cli_option cli_common_options[] = {
     {0, "threads", "N", "threads to use; default: one a core"},
     {0, "memory", "SIZE", "ceiling for magpie's own memory, such as 512M"},
     {0, "wait", "SECONDS", "wait so long for another writer instead of giving up"},
+    {0, "durability", "MODE",
+     "what a power cut may cost: full (nothing; default), batched (the last commits), off (a "
+     "repair)"},
     {0, "packs", "DIRS", "folders with model packs, ':' between; default: $MAGPIE_PACKS"},
     {'h', "help", NULL, "help for this command"},
     {0, NULL, NULL, NULL}};

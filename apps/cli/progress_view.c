@@ -191,6 +191,11 @@ int cli_print_report(const cli_common *common, const char *verb, const magpie_re
     if (r->files_failed) puts("`magpie failures` says why files failed.");
     print_still_failed(r->files_still_failed);
   }
+  if (common->durability == MAGPIE_DURABILITY_OFF)
+    fputs(
+        "magpie: durability off: this run is safe on disk only from here on; had the power failed "
+        "during it, the index may need `magpie repair`\n",
+        stderr);
   if (status && !common->json) return cli_report_error(err);
   if (status)
     return status == MAGPIE_INVALID                               ? EXIT_USAGE

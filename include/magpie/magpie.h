@@ -100,6 +100,14 @@ MAGPIE_API magpie_status magpie_path_bytes(const char *text, char **path, magpie
 
 typedef struct magpie magpie;
 
+/* What a power cut may cost: docs/durability.md. A process that dies costs nothing in any of them.
+ */
+typedef enum magpie_durability {
+  MAGPIE_DURABILITY_FULL,    /* nothing that a commit acknowledged */
+  MAGPIE_DURABILITY_BATCHED, /* the last commits of a call that has not returned, each whole */
+  MAGPIE_DURABILITY_OFF      /* the same, and the index may need `magpie repair` */
+} magpie_durability;
+
 typedef struct magpie_open_options {
   size_t size;           /* sizeof(magpie_open_options) */
   bool read_only;        /* do not create, do not lock for writing */
@@ -109,6 +117,7 @@ typedef struct magpie_open_options {
   const char
       *pack_path; /* folders with packs, ':' between; NULL: MAGPIE_PACKS, else the defaults */
   const char *text_pack; /* pack for passages when the index is created; NULL: the default pack */
+  magpie_durability durability; /* of what this handle writes */
 } magpie_open_options;
 
 MAGPIE_API void magpie_open_options_defaults(magpie_open_options *options);

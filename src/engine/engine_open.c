@@ -8,6 +8,8 @@
 
 #include "engine/engine.h"
 
+/* Of the first release: what comes after may be missing. */
+#define OPTIONS_SIZE_MIN offsetof(magpie_open_options, durability)
 #define DEFAULT_MEMORY_LIMIT (512ull << 20)
 /* For what malloc keeps of freed blocks, and for stacks. */
 #define SLACK_SHARE 8
@@ -33,20 +35,23 @@ static magpie_status open_parts(magpie *ix, const char *path, const magpie_open_
     ix->wanted_text_pack = mgp_strdup(ix->alloc, options->text_pack);
     MGP_RETURN_IF(!ix->wanted_text_pack, err, MAGPIE_NO_MEMORY, "no memory to open %s", path);
   }
-  return mgp_store_open(ix->alloc, path, options->read_only, &ix->store, err);
+  MGP_FORWARD(mgp_store_open(ix->alloc, path, options->read_only, &ix->store, err));
+  return mgp_store_durability_set(ix->store, options->durability, err);
 }
 
 magpie_status magpie_open(const char *path, const magpie_open_options *options, magpie **out,
                           magpie_error *err) {
-  magpie_open_options defaults;
-  magpie_open_options_defaults(&defaults);
-  if (!options) options = &defaults;
+  magpie_open_options taken;
+  magpie_open_options_defaults(&taken);
   MGP_RETURN_IF(!out, err, MAGPIE_INVALID, "magpie_open: out is NULL");
   *out = NULL;
   MGP_RETURN_IF(!path || !*path, err, MAGPIE_INVALID, "magpie_open: the path of an index is empty");
-  MGP_RETURN_IF(options->size < sizeof defaults, err, MAGPIE_INVALID,
+  MGP_RETURN_IF(options && options->size < OPTIONS_SIZE_MIN, err, MAGPIE_INVALID,
                 "magpie_open: options.size is %zu, expected %zu; use magpie_open_options_defaults",
-                options->size, sizeof defaults);
+                options->size, sizeof taken);
+  /* A caller built before an option was added has the default of it. */
+  if (options) memcpy(&taken, options, options->size < sizeof taken ? options->size : sizeof taken);
+  options = &taken;
   const uint64_t limit = options->memory_limit ? options->memory_limit : DEFAULT_MEMORY_LIMIT;
   mgp_alloc *alloc = mgp_alloc_create(limit);
   const bool has_slack = mgp_alloc_reserve(alloc, limit / SLACK_SHARE);

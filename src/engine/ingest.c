@@ -225,8 +225,9 @@ magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err) {
   else if (in->status == MAGPIE_OK) mgp_ingest_merge(in, mgp_engine_merge_due);
   mgp_ingest_tell(in, MAGPIE_EVENT_DONE, NULL, NULL);
   pthread_mutex_unlock(&in->mutex);
-  const magpie_status status = in->status;
+  magpie_status status = in->status;
   if (status != MAGPIE_OK && err) *err = in->error;
+  if (status == MAGPIE_OK) status = mgp_store_sync(ix->store, err);
   mgp_arena_destroy(in->arena);
   mgp_free(ix->alloc, in->items);
   pthread_mutex_destroy(&in->mutex);

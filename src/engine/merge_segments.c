@@ -187,7 +187,9 @@ static magpie_status put_in_place(merge_run *run, mgp_segment_stream *stream,
     if (status == MAGPIE_OK) status = mgp_store_commit(store, &run->report->generation, err);
     else mgp_store_rollback(store);
   }
-  if (!run->has_lock) mgp_store_unlock(store);
+  if (run->has_lock) return status;
+  if (status == MAGPIE_OK) status = mgp_store_sync(store, err);
+  mgp_store_unlock(store);
   return status;
 }
 
@@ -408,7 +410,8 @@ static magpie_status try_lock(magpie *ix, magpie_error *err) {
 /* Where segments were to be written anew, the catalog is as well. */
 static magpie_status compact_catalog(magpie *ix, bool always, magpie_error *err) {
   MGP_FORWARD(mgp_store_lock(ix->store, commit_wait(ix), err));
-  const magpie_status status = mgp_store_compact(ix->store, always, err);
+  magpie_status status = mgp_store_compact(ix->store, always, err);
+  if (status == MAGPIE_OK) status = mgp_store_sync(ix->store, err);
   mgp_store_unlock(ix->store);
   return status;
 }

@@ -101,6 +101,7 @@ magpie_status magpie_remove(magpie *ix, const char *path_or_id, magpie_report *r
     if (status == MAGPIE_OK) status = mgp_store_commit(ix->store, &r.report->generation, err);
     else mgp_store_rollback(ix->store);
   }
+  if (status == MAGPIE_OK) status = mgp_store_sync(ix->store, err);
   mgp_store_unlock(ix->store);
   mgp_free(ix->alloc, r.sources);
   mgp_free(ix->alloc, r.path);

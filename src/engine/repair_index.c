@@ -275,7 +275,8 @@ static magpie_status repair_all(mgp_repair *r, magpie_error *err) {
   MGP_FORWARD(prepare_packs(r, err));
   MGP_FORWARD(mgp_repair_sources(r, err));
   MGP_FORWARD(mgp_store_lock(r->ix->store, r->ix->lock_wait_ms, err));
-  const magpie_status status = repair_locked(r, err);
+  magpie_status status = repair_locked(r, err);
+  if (status == MAGPIE_OK) status = mgp_store_sync(r->ix->store, err);
   mgp_store_unlock(r->ix->store);
   MGP_FORWARD(status);
   return run_check(r, true, err);

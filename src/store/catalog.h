@@ -119,8 +119,16 @@ struct mgp_store {
   mgp_numbers segments;    /* files written by this transaction */
   mgp_numbers thumbs;      /* thumbnails written by this transaction */
   mgp_numbers dead_thumbs; /* of items that this transaction removed */
-  mgp_numbers dead_segments;       /* that a merge put others in the place of */
-  mgp_kind *kinds;                 /* of the transaction */
+  mgp_numbers dead_segments; /* that a merge put others in the place of */
+  magpie_durability durability;
+  bool is_behind;              /* a commit is not durable yet (not in FULL) */
+  bool is_lost;                /* making it durable failed: no write is tried again */
+  double synced_at;            /* mgp_clock_seconds() of the last sync point */
+  int wal_frames;              /* in the WAL after the last commit of this handle */
+  mgp_numbers unsynced;        /* OFF: files to fsync at the next sync point */
+  mgp_numbers doomed_segments; /* files to delete at the next sync point: a power cut may bring */
+  mgp_numbers doomed_thumbs;   /* ... back a catalog that names them */
+  mgp_kind *kinds;             /* of the transaction */
   struct mgp_live_block *live[64]; /* blocks that the transaction touches (live_items.h) */
   size_t kind_count, kind_capacity;
 
@@ -190,6 +198,26 @@ magpie_status mgp_numbers_add(mgp_store *s, mgp_numbers *numbers, int64_t number
                               magpie_error *err);
 /* Deletes what no catalog names; thumbnails too if the last writer died. (sweep.c) */
 magpie_status mgp_store_sweep(mgp_store *s, bool was_unclean, magpie_error *err);
+
+/* ---- what is durable (sync_point.c, lock.c) -----------------------------------------------------
+ */
+
+#define WAL_FRAMES_MAX 1000      /* 4 MiB: a commit that finds more takes them into the catalog */
+#define WAL_FRAMES_MAX_OFF 16000 /* each such moment is a sync point */
+#define BATCH_SECONDS 1.0        /* BATCHED: how long commits wait for a sync point */
+
+/* No connection checkpoints of its own; all of them are opened so. */
+int mgp_catalog_forbid_checkpoints(mgp_store *s, sqlite3 *db, bool is_writer);
+/* Takes the WAL into the catalog as far as readers allow, and never waits. The holder of the
+ * writer's lock alone may, or SQLite before 3.51.3 can lose pages (docs/decisions/0011). */
+void mgp_catalog_checkpoint(mgp_store *s, bool truncate);
+/* After each commit: a sync point or a checkpoint where one is due, and the files that died. */
+void mgp_store_committed(mgp_store *s);
+void mgp_segments_delete(mgp_store *s, mgp_numbers *numbers); /* and empties the list */
+/* After a writer that died: what it named may not be on the disk. */
+magpie_status mgp_store_adopt(mgp_store *s, const mgp_numbers *segments, magpie_error *err);
+/* The lock for a moment, without a word in it: LOCKED at once if another has it. */
+magpie_status mgp_store_hold(const mgp_store *s, int *fd, magpie_error *err);
 
 /* ---- thumbnails (thumb_file.c) ------------------------------------------------------------------
  */

@@ -41,11 +41,13 @@ static char *catalog_uri(const mgp_store *s, const char *options) {
   return mgp_buffer_take(&b);
 }
 
-static int set_up(sqlite3 *db) {
+static int set_up(mgp_store *s, sqlite3 *db, bool is_writer) {
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, BUSY_MS);
   /* A catalog may come from anyone: its schema must not run anything. */
   sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  const int code = mgp_catalog_forbid_checkpoints(s, db, is_writer);
+  if (code != SQLITE_OK) return code;
   return sqlite3_exec(db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", NULL, NULL,
                       NULL);
 }
@@ -63,7 +65,7 @@ static magpie_status connect(mgp_store *s, int flags, const char *options, mgp_c
   int code = vfs ? sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, vfs)
                  : SQLITE_NOMEM;
   mgp_free(s->alloc, uri);
-  if (code == SQLITE_OK) code = set_up(c->db);
+  if (code == SQLITE_OK) code = set_up(s, c->db, (flags & SQLITE_OPEN_CREATE) != 0);
   magpie_status status = MAGPIE_OK;
   if (code != SQLITE_OK) {
     status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
@@ -232,6 +234,16 @@ static magpie_status configure_writer(mgp_store *s, mgp_connection *c, magpie_er
   return MAGPIE_OK;
 }
 
+/* Only our own new file becomes a WAL database; the mode is stored in it. */
+static magpie_status create_catalog(mgp_store *s, mgp_connection *c, magpie_error *err) {
+  int code = mgp_checksum_reserve(c->db);
+  if (code == SQLITE_OK) code = sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+  if (code != SQLITE_OK) return mgp_catalog_fail(s, c->db, code, "creating the catalog", err);
+  MGP_FORWARD(configure_writer(s, c, err));
+  MGP_FORWARD(mgp_catalog_create(s, c, err));
+  return mgp_catalog_check(s, c, err);
+}
+
 static magpie_status open_writer(mgp_store *s, mgp_connection *c, magpie_error *err) {
   /* SQLite falls back to reading where it may not write. */
   MGP_RETURN_IF(sqlite3_db_readonly(c->db, "main") == 1, err, MAGPIE_IO,
@@ -240,14 +252,11 @@ static magpie_status open_writer(mgp_store *s, mgp_connection *c, magpie_error *
   magpie_error why = {0};
   magpie_status status = mgp_catalog_check(s, c, &why);
   if (status == MAGPIE_NOT_FOUND) {
-    /* Only our own new file becomes a WAL database; the mode is stored in it. */
-    int code = mgp_checksum_reserve(c->db);
-    if (code == SQLITE_OK)
-      code = sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
-    if (code != SQLITE_OK) return mgp_catalog_fail(s, c->db, code, "creating the catalog", err);
-    MGP_FORWARD(configure_writer(s, c, err));
-    MGP_FORWARD(mgp_catalog_create(s, c, err));
-    return mgp_catalog_check(s, c, err);
+    int held = -1;
+    MGP_FORWARD(mgp_store_hold(s, &held, err)); /* all that writes has the lock */
+    status = create_catalog(s, c, err);
+    close(held);
+    return status;
   }
   if (status != MAGPIE_OK) {
     if (err) *err = why;

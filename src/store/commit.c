@@ -4,6 +4,7 @@
  *
  *   locked --begin--> open --segment_add: file written, fsynced, renamed--> open
  *   open --commit: folder fsynced, head bumped, COMMIT (WAL, synchronous=FULL)--> locked
+ * (that is durability FULL; sync_point.c for the others)
  *   open --rollback: ROLLBACK, its files deleted--> locked
  *
  * COMMIT is the moment of truth. When it fails, the segment files stay: their names may already lie
@@ -28,6 +29,7 @@ magpie_status mgp_store_writable(const mgp_store *s, bool needs_transaction, con
 
 magpie_status mgp_store_begin(mgp_store *s, magpie_error *err) {
   MGP_FORWARD(mgp_store_writable(s, false, "beginning a transaction", err));
+  if (s->is_lost) return mgp_store_sync(s, err);
   MGP_RETURN_IF(s->in_transaction, err, MAGPIE_INVALID, "a transaction is already open on %s",
                 s->path);
   MGP_FORWARD(mgp_catalog_run(s, s->writer, SQL_BEGIN, err));
@@ -44,24 +46,6 @@ magpie_status mgp_store_begin(mgp_store *s, magpie_error *err) {
   return MAGPIE_OK;
 }
 
-static void delete_segments(mgp_store *s, const mgp_numbers *numbers) {
-  for (size_t i = 0; i < numbers->count; i++) {
-    char name[SEGMENT_NAME_SIZE];
-    mgp_segment_name(numbers->items[i], name);
-    char *path = mgp_path_join(s->alloc, s->path, name);
-    if (path) mgp_store_io_table()->unlink(path); /* else the next sweep does it */
-    mgp_free(s->alloc, path);
-  }
-}
-
-/* What a failed transaction wrote to the WAL is given back to the disk, which may be full because
- * of it. Without waiting: where a reader is in the way, a later checkpoint does it. */
-static void shrink_wal(mgp_store *s) {
-  sqlite3_busy_timeout(s->writer->db, 0);
-  sqlite3_wal_checkpoint_v2(s->writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-  sqlite3_busy_timeout(s->writer->db, BUSY_MS);
-}
-
 static void end_transaction(mgp_store *s) {
   if (!sqlite3_get_autocommit(s->writer->db)) mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
   s->in_transaction = false;
@@ -73,11 +57,12 @@ static void end_transaction(mgp_store *s) {
 void mgp_store_rollback(mgp_store *s) {
   if (!s->in_transaction) return;
   if (!sqlite3_get_autocommit(s->writer->db)) mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
-  delete_segments(s, &s->segments);
+  mgp_segments_delete(s, &s->segments);
   mgp_thumbs_remove(s, &s->thumbs);
   s->dead_thumbs.count = 0;
   end_transaction(s);
-  shrink_wal(s);
+  /* What it wrote to the WAL is given back to the disk, which may be full because of it. */
+  mgp_catalog_checkpoint(s, true);
 }
 
 static magpie_status write_head(mgp_store *s, magpie_error *err) {
@@ -93,7 +78,7 @@ static magpie_status write_head(mgp_store *s, magpie_error *err) {
 }
 
 static magpie_status sync_segments(mgp_store *s, magpie_error *err) {
-  if (s->segments.count == 0) return MAGPIE_OK;
+  if (s->segments.count == 0 || s->durability == MAGPIE_DURABILITY_OFF) return MAGPIE_OK;
   char *folder = mgp_path_join(s->alloc, s->path, SEGMENTS_FOLDER);
   MGP_RETURN_IF(!folder, err, MAGPIE_NO_MEMORY, "no memory to commit to %s", s->path);
   const magpie_status status = mgp_store_sync_folder(folder, err);
@@ -119,14 +104,13 @@ magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error 
   status = mgp_catalog_run(s, s->writer, SQL_COMMIT, err);
   if (status != MAGPIE_OK) {
     end_transaction(s);
-    shrink_wal(s);
+    mgp_catalog_checkpoint(s, true);
     return status;
   }
   s->head.generation++;
   if (generation) *generation = s->head.generation;
-  mgp_thumbs_remove(s, &s->dead_thumbs);
-  delete_segments(s, &s->dead_segments); /* readers keep what they have mapped */
   s->thumbs.count = 0;
+  mgp_store_committed(s);
   end_transaction(s);
   return MAGPIE_OK;
 }

@@ -31,8 +31,6 @@ magpie_status mgp_store_compact(mgp_store *s, bool always, magpie_error *err) {
   if (code != SQLITE_OK)
     return mgp_catalog_fail(s, s->writer->db, code, "compacting the catalog", err);
   /* Where a reader is in the way, a later checkpoint shortens the files. */
-  sqlite3_busy_timeout(s->writer->db, 0);
-  sqlite3_wal_checkpoint_v2(s->writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-  sqlite3_busy_timeout(s->writer->db, BUSY_MS);
+  mgp_catalog_checkpoint(s, true);
   return MAGPIE_OK;
 }

@@ -150,9 +150,21 @@ magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err) {
   return status;
 }
 
+magpie_status mgp_store_hold(const mgp_store *s, int *fd, magpie_error *err) {
+  MGP_FORWARD(open_lock(s, fd, err));
+  if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return MAGPIE_OK;
+  const int why = errno;
+  close(*fd);
+  *fd = -1;
+  MGP_RETURN_IF(why == EWOULDBLOCK, err, MAGPIE_LOCKED,
+                "another magpie is writing to %s: try again when it is done", s->path);
+  return mgp_fail_errno(err, why, "locking %s/%s", s->path, LOCK_FILE);
+}
+
 void mgp_store_unlock(mgp_store *s) {
   if (!s || s->lock_fd < 0) return;
   if (s->in_transaction) mgp_store_rollback(s);
+  mgp_store_sync(s, NULL);
   /* Emptied while still locked, so that no other holder's text is lost. */
   const bool is_emptied = ftruncate(s->lock_fd, 0) == 0;
   (void)is_emptied;

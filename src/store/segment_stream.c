@@ -37,6 +37,7 @@ struct mgp_segment_stream {
   mgp_segment_entry entries[SEGMENT_SECTIONS_MAX];
   uint32_t section_count;
   bool is_finished, is_taken;
+  bool is_synced; /* by `finish`, not at the next sync point */
 };
 
 /* ---- output -----------------------------------------------------------------------------------
@@ -113,6 +114,7 @@ magpie_status mgp_segment_stream_create(mgp_store *s, const char *space, mgp_seg
   mgp_segment_stream *stream = mgp_calloc(s->alloc, 1, sizeof *stream);
   MGP_RETURN_IF(!stream, err, MAGPIE_NO_MEMORY, "no memory to write to %s", s->path);
   stream->alloc = s->alloc;
+  stream->is_synced = s->durability != MAGPIE_DURABILITY_OFF;
   stream->main.fd = stream->aside.fd = -1;
   stream->space = mgp_strdup(s->alloc, space);
   stream->folder = mgp_path_join(s->alloc, s->path, SEGMENTS_FOLDER);
@@ -236,7 +238,7 @@ static magpie_status write_header(mgp_segment_stream *stream, uint64_t count, ma
       !mgp_store_write_all(stream->main.fd, &head, size))
     return fail_writing(stream, err);
   const bool is_small = h->file_size <= *mgp_segment_small_limit(); /* the catalog will have it */
-  if (!is_small && mgp_store_io_table()->sync(stream->main.fd) != 0)
+  if (!is_small && stream->is_synced && mgp_store_io_table()->sync(stream->main.fd) != 0)
     return fail_writing(stream, err);
   return MAGPIE_OK;
 }
@@ -287,6 +289,7 @@ static magpie_status name_file(mgp_store *s, mgp_segment_stream *stream, magpie_
   if (stream->header.file_size <= *mgp_segment_small_limit())
     return take_bytes(s, stream, number, err);
   MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
+  if (!stream->is_synced) MGP_FORWARD(mgp_numbers_add(s, &s->unsynced, number, err));
   char name[SEGMENT_NAME_SIZE];
   mgp_segment_name(number, name);
   char *path = mgp_path_join(s->alloc, s->path, name);

@@ -69,13 +69,14 @@ static bool write_body(int fd, const segment_head *head, const mgp_section *sect
   return write_padding(fd, at, head->header.file_size);
 }
 
-static magpie_status write_file(const char *path, const segment_head *head,
+static magpie_status write_file(const mgp_store *s, const char *path, const segment_head *head,
                                 const mgp_section *sections, magpie_error *err) {
   const int fd = mgp_store_create(path);
   if (fd < 0) return mgp_fail_errno(err, errno, "creating %s", path);
   int failed = 0;
   if (!write_body(fd, head, sections)) failed = errno;
-  if (!failed && mgp_store_io_table()->sync(fd) != 0) failed = errno;
+  const bool is_synced = s->durability != MAGPIE_DURABILITY_OFF;
+  if (!failed && is_synced && mgp_store_io_table()->sync(fd) != 0) failed = errno;
   if (close(fd) != 0 && !failed) failed = errno;
   if (failed) return mgp_fail_errno(err, failed, "writing %s", path);
   return MAGPIE_OK;
@@ -103,7 +104,7 @@ static magpie_status write_and_rename(mgp_store *s, const char *path, const segm
   mgp_buffer_printf(&temporary, "%s.tmp", path);
   magpie_status status = temporary.failed
                              ? mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write %s", path)
-                             : write_file(temporary.data, head, sections, err);
+                             : write_file(s, temporary.data, head, sections, err);
   if (status == MAGPIE_OK && mgp_store_io_table()->rename(temporary.data, path) != 0)
     status = mgp_fail_errno(err, errno, "renaming %s", temporary.data);
   if (status != MAGPIE_OK && temporary.data) mgp_store_io_table()->unlink(temporary.data);
@@ -114,6 +115,8 @@ static magpie_status write_and_rename(mgp_store *s, const char *path, const segm
 static magpie_status write_named(mgp_store *s, int64_t number, const segment_head *head,
                                  const mgp_section *sections, magpie_error *err) {
   MGP_FORWARD(mgp_numbers_add(s, &s->segments, number, err));
+  if (s->durability == MAGPIE_DURABILITY_OFF)
+    MGP_FORWARD(mgp_numbers_add(s, &s->unsynced, number, err));
   char name[SEGMENT_NAME_SIZE];
   mgp_segment_name(number, name);
   char *path = mgp_path_join(s->alloc, s->path, name);

@@ -69,7 +69,10 @@ static magpie_status open_or_make(mgp_store *s, magpie_error *err) {
   MGP_FORWARD(make_folder(s, SEGMENTS_FOLDER, err));
   MGP_FORWARD(make_folder(s, THUMBS_FOLDER, err));
   MGP_FORWARD(mgp_catalog_open_writer(s, err));
-  return is_new ? sync_new_index(s, err) : MAGPIE_OK;
+  mgp_head head = {0};
+  if (!is_new) MGP_FORWARD(mgp_catalog_head(s, s->writer, &head, err));
+  /* Whoever made it may have died before this. */
+  return is_new || head.generation == 0 ? sync_new_index(s, err) : MAGPIE_OK;
 }
 
 static magpie_status find_index(const mgp_store *s, magpie_error *err) {
@@ -126,25 +129,42 @@ magpie_status mgp_store_open(mgp_alloc *a, const char *path, bool read_only, mgp
   return status;
 }
 
+/* The last connection takes the WAL back into the catalog, and may only under the writer's lock;
+ * where another has that, it does so in its turn. */
+static void close_writer(mgp_store *s) {
+  if (!s->writer) return;
+  int held = -1;
+  const bool is_locked = s->lock_fd >= 0 || mgp_store_hold(s, &held, NULL) == MAGPIE_OK;
+  const bool is_durable = mgp_store_sync(s, NULL) == MAGPIE_OK;
+  if (is_locked && is_durable)
+    sqlite3_db_config(s->writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+  mgp_catalog_close(s, s->writer);
+  s->writer = NULL;
+  mgp_store_unlock(s);
+  if (held >= 0) close(held);
+}
+
 void mgp_store_close(mgp_store **store) {
   if (!store || !*store) return;
   mgp_store *s = *store;
   *store = NULL;
-  mgp_store_unlock(s);
+  if (s->in_transaction) mgp_store_rollback(s);
   if (s->snapshot) mgp_snapshot_release(s->snapshot);
   while (s->idle) {
     mgp_connection *c = s->idle;
     s->idle = c->next;
     mgp_catalog_close(s, c);
   }
-  /* Last: only a connection that may write takes the WAL back into the catalog. */
-  mgp_catalog_close(s, s->writer);
+  close_writer(s);
   mgp_store_kinds_clear(s);
   mgp_free(s->alloc, s->kinds);
   mgp_free(s->alloc, s->segments.items);
   mgp_free(s->alloc, s->thumbs.items);
   mgp_free(s->alloc, s->dead_thumbs.items);
   mgp_free(s->alloc, s->dead_segments.items);
+  mgp_free(s->alloc, s->doomed_segments.items);
+  mgp_free(s->alloc, s->doomed_thumbs.items);
+  mgp_free(s->alloc, s->unsynced.items);
   mgp_free(s->alloc, s->path);
   mgp_free(s->alloc, s->catalog_path);
   pthread_mutex_destroy(&s->pool_lock);

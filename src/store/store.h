@@ -21,6 +21,12 @@ magpie_status mgp_store_open(mgp_alloc *a, const char *path, bool read_only, mgp
                              magpie_error *err);
 void mgp_store_close(mgp_store **s);
 const char *mgp_store_path(const mgp_store *s);
+/* Of this handle's commits; FULL until set. Not while the lock is held. (sync_point.c) */
+magpie_status mgp_store_durability_set(mgp_store *s, magpie_durability durability,
+                                       magpie_error *err);
+/* Makes all commits of this handle durable; at once back in FULL. Unlocking does it too, but cannot
+ * tell of a failure. */
+magpie_status mgp_store_sync(mgp_store *s, magpie_error *err);
 /* The writer's lock: `lock` holds pid, host, command and start. LOCKED names the holder. A lock
  * whose holder died is taken over (flock dies with its process). Deletes unnamed files. */
 magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err);

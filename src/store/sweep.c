@@ -68,6 +68,7 @@ static magpie_status delete_file(sweeping *w, const char *folder, const char *na
   mgp_store *s = w->s;
   if (!w->is_sealed) {
     MGP_FORWARD(mgp_catalog_run(s, s->writer, SQL_HEAD_TOUCH, err));
+    MGP_FORWARD(mgp_store_sync(s, err));
     w->is_sealed = true;
   }
   char *path = mgp_path_join(s->alloc, folder, name);
@@ -119,6 +120,7 @@ static magpie_status sweep_thumbs(sweeping *w, magpie_error *err) {
 magpie_status mgp_store_sweep(mgp_store *s, bool was_unclean, magpie_error *err) {
   sweeping w = {.s = s};
   magpie_status status = load_named(&w, SQL_SEGMENTS, err);
+  if (status == MAGPIE_OK && was_unclean) status = mgp_store_adopt(s, &w.named, err);
   if (status == MAGPIE_OK) status = sweep_folder(&w, SEGMENTS_FOLDER, ".seg", err);
   if (status == MAGPIE_OK && was_unclean) status = sweep_thumbs(&w, err);
   mgp_free(s->alloc, w.named.items);
