@@ -48,16 +48,8 @@ def check(magpie, *args, code=None):
     return json.loads(done.stdout)
 
 
-def to_files(magpie):
-    """Small segments lie in the catalog; a file of the same bytes is as good, and easier to damage."""
-    with catalog_pages.edited(magpie.index) as catalog:
-        for number, data in catalog.execute("SELECT number, bytes FROM segment_bytes").fetchall():
-            write(os.path.join(magpie.index, "segments", f"{number:012}.seg"), data)
-        catalog.execute("DELETE FROM segment_bytes")
-
-
 def segments(magpie):
-    to_files(magpie)
+    magpie.small_segments_to_files()
     place = os.path.join(magpie.index, "segments")
     return sorted(os.path.join(place, name) for name in os.listdir(place))
 
