@@ -58,7 +58,7 @@ def make(magpie, number):
         imports([record(i) for i in range(24, 40)] + [changed])
         run("index", str(media), "-q")
         run("remove", "n7", "-q")
-        imports([{"id": "x1", "vector": [1, 2]}, {"id": "ok", "text": "a last line"}], code=1)
+        imports([{"id": "ok", "text": "a last line"}, {"id": "x1", "vector": [1, 2]}], code=1)
         expected = {"searches": []}
         for arguments in SEARCHES:
             hits = json.loads(run("search", *arguments, "-k", "8", "--json"))["hits"]
