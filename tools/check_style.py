@@ -18,7 +18,7 @@ LICENCE = 'SPDX-License-Identifier: Apache-2.0'
 SHARED_NAMES = {'README.md', 'CMakeLists.txt', 'pack.in.json', 'bridge.json', 'convert.py',
                 'make_labels.py', 'requirements.txt', '__init__.py'}
 # folders of data, where names are given by what the data is
-DATA_FOLDERS = ('fuzz/corpus/', 'tests/data/', 'tests/fixtures/', 'bench/results/')
+DATA_FOLDERS = ('fuzz/corpus/', 'tests/data/', 'tests/fixtures/', 'tests/compat/', 'bench/results/')
 GENERATED = 'generated table'  # in the first lines: not bound to the length of a file
 
 

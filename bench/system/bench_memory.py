@@ -3,7 +3,8 @@
 
 Anonymous memory is what no file backs: RssAnon of /proc/PID/status, sampled each millisecond. Prints CSV:
 command, memory_mb (the budget), peak_anonymous_mb, ratio, exit, seconds. Exit 1 is a run that ended with the
-clear error that the budget is too small (or a search that found nothing after it). Target: ratio <= 1. MAGPIE_BUILD names another build folder.
+clear error that the budget is too small (or a search that found nothing after it). Target: ratio <= 1.
+MAGPIE_BUILD names another build folder.
 """
 
 import json

@@ -175,7 +175,8 @@ char *mgp_path_join(mgp_alloc *a, const char *folder, const char *name);
 const char *mgp_path_name(const char *path); /* after the last '/' */
 bool mgp_file_exists(const char *path);
 
-/* ---- blocks that may be larger than memory (spill.c) ------------------------------------------ */
+/* ---- blocks that may be larger than memory (spill.c) ------------------------------------------
+ */
 
 /* One zeroed block that grows: in memory up to an eighth of the budget, beyond that in a nameless
  * file below `folder` (NULL: always in memory; borrowed). `data` moves when it grows. */

@@ -18,6 +18,7 @@
  */
 #ifndef MGP_KERNELS_SHAPES_H
 #define MGP_KERNELS_SHAPES_H
+#if defined(VEC) /* the registers are known */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -290,4 +291,5 @@ FOLDED void score_block(mgp_op op, const void *queries, size_t query_stride, siz
 #define MGP_ENTRY(name)                                                                            \
   { name##_pair, name##_rows, name##_gather, name##_block }
 
+#endif
 #endif

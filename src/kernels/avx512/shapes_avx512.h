@@ -6,6 +6,7 @@
  */
 #ifndef MGP_KERNELS_SHAPES_AVX512_H
 #define MGP_KERNELS_SHAPES_AVX512_H
+#if defined(__AVX512BW__) /* else it is not for this compilation */
 
 #include <immintrin.h>
 
@@ -235,4 +236,5 @@ FOLDED void store_sums(mgp_op op, const VEC s[4], int32_t fix, char *out) {
 
 #include "kernels/shapes.h"
 
+#endif
 #endif

@@ -5,6 +5,7 @@
  */
 #ifndef MGP_KERNELS_SHAPES_NEON_H
 #define MGP_KERNELS_SHAPES_NEON_H
+#if defined(__ARM_NEON) /* else it is not for this compilation */
 
 #include <arm_neon.h>
 #include <stdbool.h>
@@ -181,4 +182,5 @@ FOLDED void store_sums(mgp_op op, const VEC s[4], int32_t fix, char *out) {
 
 #include "kernels/shapes.h"
 
+#endif
 #endif
