@@ -154,7 +154,7 @@ static magpie_status connect_reader(mgp_store *s, mgp_connection **out, magpie_e
     status = mgp_fail(err, MAGPIE_IO,
                       "%s cannot be read in a folder without write permission while its catalog "
                       "has changes in %s-wal: copy the index to a folder of yours, or let its "
-                      "owner run `magpie status` once",
+                      "owner run `magpie merge` once",
                       s->path, CATALOG_FILE);
   else if (!may_freeze) status = mgp_catalog_fail(s, c->db, code, "opening the index", err);
   mgp_catalog_close(s, c);
