@@ -18,7 +18,7 @@ foreach(source ${TEST_SOURCES})
   target_compile_definitions(${test} PRIVATE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_dependencies(unit_tests ${test})
   add_test(NAME ${test} COMMAND ${test})
-  set_tests_properties(${test} PROPERTIES TIMEOUT 120)
+  set_tests_properties(${test} PROPERTIES TIMEOUT $<IF:$<BOOL:${MAGPIE_SANITIZE}>,600,120>)
 endforeach()
 
 # The kernels for AArch64, where a cross compiler and qemu-user are installed; skipped elsewhere.

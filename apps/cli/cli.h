@@ -50,6 +50,8 @@ int cli_remove(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_repair(int argc, char **argv);
 int cli_merge(int argc, char **argv);
+int cli_restore(int argc, char **argv);
+int cli_snapshot(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_eval(int argc, char **argv);

@@ -100,6 +100,9 @@ static const cli_option check_options[] = {
 static const cli_option merge_options[] = {
     {0, "all", NULL, "one segment a space, without anything deleted in it"}, {0, NULL, NULL, NULL}};
 
+static const cli_option restore_options[] = {{0, "force", NULL, "replace an index that is there"},
+                                             {0, NULL, NULL, NULL}};
+
 static const cli_option version_options[] = {
     {0, "features", NULL, "list formats, libraries and processor tiers"}, {0, NULL, NULL, NULL}};
 
@@ -163,6 +166,16 @@ const cli_command cli_commands[] = {
      "items, and --all frees all that `magpie status` calls dead. Searches and other writers go on "
      "meanwhile. Stopped (Ctrl-C) or killed, the index is as before.",
      merge_options, "magpie merge --all", cli_merge},
+    {"snapshot", "FOLDER", "a copy of the index as it is now, while others write",
+     "The copy is an index itself: search it, check it, copy it elsewhere. Files that never change "
+     "are hard links where that is possible, so a snapshot on the same disk takes the catalog's "
+     "size "
+     "and little time; one on another disk is a full copy. It appears whole or not at all.",
+     no_options, "magpie snapshot ~/backup/photos-monday.mgp -x photos.mgp", cli_snapshot},
+    {"restore", "SNAPSHOT", "an index from a snapshot",
+     "Reads the snapshot wholly and checks it before anything changes. --force replaces the index "
+     "that is there, in one step, unless somebody writes to it.",
+     restore_options, "magpie restore ~/backup/photos-monday.mgp -x photos.mgp", cli_restore},
     {"models", "list|show|verify|add|pull|prepare|remove [NAME]", "the model packs",
      "list: packs installed and offered. show NAME: its pack.json. verify [NAME]: sizes and "
      "checksums. "

@@ -385,6 +385,36 @@ MAGPIE_API magpie_status magpie_models_prepare(const char *pack_path, magpie_err
 MAGPIE_API magpie_status magpie_models_remove(const char *pack_path, const char *name,
                                               magpie_error *err);
 
+/* ---- snapshots --------------------------------------------------------------------------- */
+
+typedef struct magpie_snapshot_report {
+  uint64_t generation;                 /* that was copied */
+  uint64_t segments, thumbnails;       /* in the copy */
+  uint64_t files_linked, files_copied; /* hard links to the original's files, and files written */
+  uint64_t bytes_copied;               /* with the catalog, which is always written */
+} magpie_snapshot_report;
+
+/* Makes the folder `target`, which must not exist, an index with the last commit's content, while
+ * writers and readers go on. It appears whole or not at all, and durable. Files that never change
+ * are hard links where the file system allows, so that a snapshot costs the catalog's size; only
+ * then a damage of the disk's blocks hits both. `cancel` and `report` may be NULL. Thread-safe. */
+MAGPIE_API magpie_status magpie_snapshot(magpie *ix, const char *target, const volatile int *cancel,
+                                         magpie_snapshot_report *report, magpie_error *err);
+
+typedef struct magpie_restore_options {
+  size_t size;
+  bool replace;               /* an index that is there; else INVALID */
+  const volatile int *cancel; /* becomes non-zero: CANCELLED, and nothing changed */
+} magpie_restore_options;
+
+MAGPIE_API void magpie_restore_options_defaults(magpie_restore_options *options);
+
+/* Makes an index from a snapshot, which is read wholly and checked first (CORRUPT). An index that
+ * is replaced goes in one step, after the new one is whole; LOCKED while somebody writes to it. */
+MAGPIE_API magpie_status magpie_restore(const char *snapshot, const char *index,
+                                        const magpie_restore_options *options,
+                                        magpie_snapshot_report *report, magpie_error *err);
+
 /* ---- check and repair -------------------------------------------------------------------- */
 
 typedef struct magpie_check_options {

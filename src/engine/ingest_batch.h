@@ -11,7 +11,7 @@
 /* A batch is committed when it reaches one of these. Texts: enough that sorting by length leaves
  * little padding, few enough that a kill loses some seconds of work. */
 #define BATCH_TEXTS 192
-#define BATCH_ITEMS 16384
+#define BATCH_ITEMS 4096
 #define BATCH_BYTES (32u << 20) /* or less: mgp_ingest.batch_bytes */
 #define BATCH_BYTES_LEAST (256u << 10)
 #define BATCH_SECONDS 5.0
