@@ -93,10 +93,14 @@ FOLDED int32_t count_bits(unsigned value) {
   return __builtin_popcount(value);
 }
 
+FOLDED int signed_byte(unsigned char byte) {
+  return byte < 128 ? byte : byte - 256;
+}
+
 /* Byte i of the rows, with that of the query or of its planes, `pitch` apart. */
 FOLDED int32_t byte_term(mgp_op op, const unsigned char *a, const unsigned char *b, size_t i,
                          size_t pitch) {
-  const int x = (int8_t)a[i], y = op == MGP_OP_DOT_U8S8 ? b[i] : (int8_t)b[i];
+  const int x = signed_byte(a[i]), y = op == MGP_OP_DOT_U8S8 ? b[i] : signed_byte(b[i]);
   const int low = b[i] & 15, high = b[i] >> 4;
   const int d = x - y, d_low = (a[i] & 15) - low, d_high = (a[i] >> 4) - high;
   switch (op) {
