@@ -31,7 +31,9 @@
   X(UNPIN, unpin)                                                                                  \
   X(REOPEN, reopen)                                                                                \
   X(CHECK, check)                                                                                  \
-  X(SECOND, second_writer)
+  X(SECOND, second_writer)                                                                         \
+  X(SNAPSHOT, snapshot)                                                                            \
+  X(RESTORE, restore)
 
 typedef enum store_verb {
 #define STORE_VERB(name, text) STORE_##name,
@@ -50,7 +52,16 @@ static const char *const store_verbs[] = {
 enum { PLANT_NONE, PLANT_FORGET_REMOVE, PLANT_OLD_VERSION, PLANT_CRASH };
 
 /* What trial.tallies counts. */
-enum { TALLY_COMMITS, TALLY_MERGES, TALLY_SEARCHES, TALLY_READS, TALLY_REOPENS, TALLY_COUNT };
+enum {
+  TALLY_COMMITS,
+  TALLY_MERGES,
+  TALLY_SEARCHES,
+  TALLY_READS,
+  TALLY_REOPENS,
+  TALLY_SNAPSHOTS,
+  TALLY_RESTORES,
+  TALLY_COUNT
+};
 
 /* ---- handles ---- */
 
@@ -437,6 +448,54 @@ static inline bool do_second(world *w) {
   return true;
 }
 
+/* ---- snapshots ---- */
+
+static inline bool compare_copy(world *w) {
+  mgp_store *copy = NULL;
+  mgp_snapshot *snap = NULL;
+  EXPECT_OK(mgp_store_open(NULL, w->copy, true, &copy, err));
+  EXPECT_OK(mgp_snapshot_get(copy, &snap, err));
+  const bool is_same = mgp_snapshot_generation(snap) == w->generation
+                           ? compare_snapshot(w, snap, &w->committed)
+                           : differ(w, "the snapshot is of another generation");
+  mgp_snapshot_release(snap);
+  mgp_store_close(&copy);
+  return is_same;
+}
+
+/* Of the last commit, whether somebody writes or not. */
+static inline bool do_snapshot(world *w, unsigned value) {
+  magpie_snapshot_report report;
+  if (w->copy[0]) EXPECT_OK(mgp_directory_remove(w->copy, err));
+  snprintf(w->copy, sizeof w->copy, "%s.copy", w->index);
+  EXPECT_OK(magpie_snapshot(value & 1 ? w->other : w->ix, w->copy, NULL, &report, err));
+  w->copied = w->committed;
+  w->copied_generation = report.generation;
+  w->copied_number = w->last_number;
+  w->t->tallies[TALLY_SNAPSHOTS]++;
+  return compare_copy(w);
+}
+
+static inline bool do_restore(world *w) {
+  magpie_restore_options options;
+  magpie_restore_options_defaults(&options);
+  if (!w->copy[0]) return true;
+  EXPECT_STATUS(MAGPIE_INVALID, magpie_restore(w->copy, w->index, &options, NULL, err));
+  options.replace = true;
+  if (w->is_locked) {
+    EXPECT_STATUS(MAGPIE_LOCKED, magpie_restore(w->copy, w->index, &options, NULL, err));
+    return true;
+  }
+  close_handles(w);
+  EXPECT_OK(magpie_restore(w->copy, w->index, &options, NULL, err));
+  w->committed = w->copied;
+  w->generation = w->copied_generation;
+  w->last_number = w->copied_number;
+  forget_transaction(w);
+  w->t->tallies[TALLY_RESTORES]++;
+  return open_handles(w);
+}
+
 /* ---- a list ---- */
 
 static inline bool do_operation(world *w, const operation *op) {
@@ -482,6 +541,10 @@ static inline bool do_operation(world *w, const operation *op) {
     return do_check(w);
   case STORE_SECOND:
     return do_second(w);
+  case STORE_SNAPSHOT:
+    return do_snapshot(w, value);
+  case STORE_RESTORE:
+    return do_restore(w);
   default:
     return differ(w, "no operation has the number %u", op->verb);
   }
@@ -518,7 +581,8 @@ static const unsigned store_weights[3][STORE_VERB_COUNT] = {
      [STORE_MERGE] = 30,        [STORE_MERGE_ALL] = 6, [STORE_SEARCH] = 40,
      [STORE_WORDS] = 20,        [STORE_READ] = 10,     [STORE_PIN] = 10,
      [STORE_READ_PIN] = 6,      [STORE_UNPIN] = 6,     [STORE_REOPEN] = 8,
-     [STORE_CHECK] = 2,         [STORE_SECOND] = 30},
+     [STORE_CHECK] = 2,         [STORE_SECOND] = 30,   [STORE_SNAPSHOT] = 4,
+     [STORE_RESTORE] = 3},
     {[STORE_LOCK] = 5,
      [STORE_UNLOCK] = 60,
      [STORE_BEGIN] = 600,
@@ -534,14 +598,16 @@ static const unsigned store_weights[3][STORE_VERB_COUNT] = {
      [STORE_READ_PIN] = 10,
      [STORE_UNPIN] = 10,
      [STORE_REOPEN] = 2,
-     [STORE_SECOND] = 5},
+     [STORE_SECOND] = 5,
+     [STORE_SNAPSHOT] = 4,
+     [STORE_RESTORE] = 1},
     {[STORE_LOCK] = 2,           [STORE_UNLOCK] = 3,   [STORE_BEGIN] = 2,
      [STORE_ADD] = 600,          [STORE_REMOVE] = 200, [STORE_CLEAR_SOURCE] = 10,
      [STORE_REMOVE_SOURCE] = 10, [STORE_FLUSH] = 10,   [STORE_COMMIT] = 35,
      [STORE_ROLLBACK] = 8,       [STORE_MERGE] = 2,    [STORE_SEARCH] = 40,
      [STORE_WORDS] = 20,         [STORE_READ] = 6,     [STORE_PIN] = 4,
      [STORE_READ_PIN] = 4,       [STORE_UNPIN] = 4,    [STORE_REOPEN] = 1,
-     [STORE_CHECK] = 2,          [STORE_SECOND] = 4},
+     [STORE_CHECK] = 2,          [STORE_SECOND] = 4,   [STORE_SNAPSHOT] = 1},
 };
 
 /* Follows lock and transaction, so that most of what is drawn can be done. */

@@ -52,6 +52,9 @@ typedef struct world {
   uint64_t queue[QUEUE_MAX]; /* numbers added in this transaction that are in no segment yet */
   size_t queue_count;
   pinned pins[PINS];
+  char copy[104]; /* the last snapshot; "": none yet */
+  oracle copied;  /* what it holds */
+  uint64_t copied_generation, copied_number;
   int plant;
   trial *t;
 } world;

@@ -47,11 +47,13 @@ static void store_when_changed_at_random_then_does_as_the_oracle(void **state) {
     free(list.items);
   }
   printf("fault: random operations: %llu on the store, seed %llu: %llu commits, %llu merges, %llu "
-         "searches, %llu whole reads, %llu reopens, all as the oracle says\n",
+         "searches, %llu whole reads, %llu reopens, %llu snapshots, %llu restores, all as the "
+         "oracle says\n",
          (unsigned long long)done, (unsigned long long)seed,
          (unsigned long long)tallies[TALLY_COMMITS], (unsigned long long)tallies[TALLY_MERGES],
          (unsigned long long)tallies[TALLY_SEARCHES], (unsigned long long)tallies[TALLY_READS],
-         (unsigned long long)tallies[TALLY_REOPENS]);
+         (unsigned long long)tallies[TALLY_REOPENS], (unsigned long long)tallies[TALLY_SNAPSHOTS],
+         (unsigned long long)tallies[TALLY_RESTORES]);
   assert_true(done < 1000 || (tallies[TALLY_COMMITS] > 0 && tallies[TALLY_MERGES] > 0));
 }
 
