@@ -278,9 +278,7 @@ typedef struct file_sink {
 
 static magpie_status take_item(void *context, const mgp_media_item *item, magpie_error *err) {
   file_sink *sink = context;
-  if (!sink->source->title && sink->info->title[0])
-    sink->source->title = mgp_strdup(mgp_ingest_index(sink->in)->alloc, sink->info->title);
-  if (!sink->source->row.format) sink->source->row.format = sink->info->format;
+  mgp_ingest_source_describe(sink->in, sink->source, sink->info->format, sink->info->title, NULL);
   return mgp_ingest_item(sink->in, sink->source, item, err);
 }
 
@@ -297,14 +295,10 @@ magpie_status mgp_ingest_decode(mgp_ingest *in, mgp_ingest_source *source, const
     MGP_FORWARD(mgp_ingest_commit(in, err));
     status = mgp_media_decode(ix->alloc, path, mgp_ingest_limits(in), &media_sink, &info, err);
   }
-  source->row.format = info.format;
-  if (!source->title && info.title[0]) source->title = mgp_strdup(ix->alloc, info.title);
-  if (!source->metadata && info.metadata) {
-    char *text = NULL;
-    if (mgp_json_write(info.metadata, &text, NULL) == MAGPIE_OK)
-      source->metadata = mgp_strdup(ix->alloc, text);
-    magpie_free(text);
-  }
+  char *metadata = NULL;
+  if (info.metadata) mgp_json_write(info.metadata, &metadata, NULL);
+  mgp_ingest_source_describe(in, source, info.format, info.title, metadata);
+  magpie_free(metadata);
   json_decref(info.metadata);
   return status;
 }

@@ -164,7 +164,8 @@ magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err);
 bool mgp_ingest_stopped(const mgp_ingest *in);
 bool mgp_ingest_cancelled(const mgp_ingest *in);
 
-/* Moves ownership of a heap source in; it is freed after its commit. */
+/* Moves ownership of a heap source in; it is freed after its commit. Once an item of it is queued,
+ * a flush on another thread may write its row: only _describe may change it then. */
 mgp_ingest_source *mgp_ingest_source_create(mgp_ingest *in);
 /* Adds one decoded item of `source`: encodes pictures and sounds at once, queues its text; commits
  * a batch when enough is queued. Called from decode threads. */
@@ -174,6 +175,10 @@ magpie_status mgp_ingest_item(mgp_ingest *in, mgp_ingest_source *source, const m
 magpie_status mgp_ingest_vector(mgp_ingest *in, mgp_ingest_source *source, const char *space,
                                 const mgp_media_item *item, const float *vector, size_t dim,
                                 magpie_error *err);
+/* What reading the file told: its format (a constant), title and metadata; what is NULL or empty,
+ * and a title or metadata that the source has already, changes nothing. The texts are copied. */
+void mgp_ingest_source_describe(mgp_ingest *in, mgp_ingest_source *source, const char *format,
+                                const char *title, const char *metadata);
 /* The source is whole, or failed (status != 0 with *failure). Hands it over. */
 magpie_status mgp_ingest_source_done(mgp_ingest *in, mgp_ingest_source *source,
                                      magpie_status status, const magpie_error *failure,

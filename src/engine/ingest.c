@@ -299,6 +299,16 @@ void mgp_ingest_source_discard(mgp_ingest *in, mgp_ingest_source *source) {
   mgp_free(a, source);
 }
 
+void mgp_ingest_source_describe(mgp_ingest *in, mgp_ingest_source *source, const char *format,
+                                const char *title, const char *metadata) {
+  mgp_alloc *a = in->ix->alloc;
+  pthread_mutex_lock(&in->mutex);
+  if (format) source->row.format = format;
+  if (!source->title && title && title[0]) source->title = mgp_strdup(a, title);
+  if (!source->metadata && metadata) source->metadata = mgp_strdup(a, metadata);
+  pthread_mutex_unlock(&in->mutex);
+}
+
 /* In the order of the walk, whichever thread is first. Nearly always at the end. */
 void mgp_ingest_queue_source(mgp_ingest *in, mgp_ingest_source *source) {
   if (source->in_batch) return;
