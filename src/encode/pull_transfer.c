@@ -12,19 +12,13 @@
 #define FILE_MAX (16ll << 30)
 
 #if defined(MGP_WITH_CURL)
-#include <curl/curl.h>
-#include <pthread.h>
+#include "encode/curl_table.h"
 
 #define CONNECT_SECONDS 20L
 #define STALL_SECONDS 60L
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void start_curl(void) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 typedef struct transfer {
+  const mgp_curl_table *calls;
   CURL *curl;
   FILE *file;       /* or */
   mgp_buffer *text; /* one of the two */
@@ -63,33 +57,34 @@ static int tell(void *context, curl_off_t total, curl_off_t now, curl_off_t up_t
 
 static void set_options(transfer *t, const char *url) {
   CURL *c = t->curl;
-  curl_easy_setopt(c, CURLOPT_URL, url);
-  curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-  curl_easy_setopt(c, CURLOPT_MAXREDIRS, 8L);
-  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-  curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
-  curl_easy_setopt(c, CURLOPT_USERAGENT, "magpie");
-  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_bytes);
-  curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-  curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, tell);
-  curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
-  if (t->start > 0) curl_easy_setopt(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->start);
+  CURLcode (*set)(CURL *, CURLoption, ...) = t->calls->setopt;
+  set(c, CURLOPT_URL, url);
+  set(c, CURLOPT_FOLLOWLOCATION, 1L);
+  set(c, CURLOPT_MAXREDIRS, 8L);
+  set(c, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(c, CURLOPT_FAILONERROR, 1L);
+  set(c, CURLOPT_NOSIGNAL, 1L);
+  set(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+  set(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(c, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
+  set(c, CURLOPT_USERAGENT, "magpie");
+  set(c, CURLOPT_WRITEFUNCTION, take_bytes);
+  set(c, CURLOPT_WRITEDATA, t);
+  set(c, CURLOPT_NOPROGRESS, 0L);
+  set(c, CURLOPT_XFERINFOFUNCTION, tell);
+  set(c, CURLOPT_XFERINFODATA, t);
+  if (t->start > 0) set(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->start);
 }
 
 static magpie_status run(transfer *t, const char *url, magpie_error *err) {
-  pthread_once(&once, start_curl);
-  t->curl = curl_easy_init();
+  MGP_FORWARD(mgp_curl_load(&t->calls, err));
+  t->curl = t->calls->init();
   MGP_RETURN_IF(!t->curl, err, MAGPIE_NO_MEMORY, "no memory for a transfer");
   set_options(t, url);
-  const CURLcode code = curl_easy_perform(t->curl);
+  const CURLcode code = t->calls->perform(t->curl);
   long http = 0;
-  curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &http);
-  curl_easy_cleanup(t->curl);
+  t->calls->getinfo(t->curl, CURLINFO_RESPONSE_CODE, &http);
+  t->calls->cleanup(t->curl);
   t->is_refused = code == CURLE_RANGE_ERROR;
   if (code == CURLE_OK) return MAGPIE_OK;
   if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -97,7 +92,7 @@ static magpie_status run(transfer *t, const char *url, magpie_error *err) {
   if (http == 404) return mgp_fail(err, MAGPIE_NOT_FOUND, "%s: the server has no such file", url);
   return mgp_fail(err, MAGPIE_NETWORK, "%s: %s; run the same command again to go on", url,
                   code == CURLE_WRITE_ERROR ? "more bytes than allowed, or the disk is full"
-                                            : curl_easy_strerror(code));
+                                            : t->calls->strerror(code));
 }
 #endif
 
