@@ -98,6 +98,13 @@ typedef struct mgp_numbers {
   size_t count, capacity;
 } mgp_numbers;
 
+/* A segment's file, written but not yet durable. */
+typedef struct mgp_written_file {
+  int64_t number;
+  int fd;
+} mgp_written_file;
+#define WRITTEN_MAX 16 /* open at once */
+
 typedef struct mgp_kind {
   int number; /* 1 .. KINDS_MAX */
   char *name;
@@ -117,6 +124,8 @@ struct mgp_store {
   bool is_spoilt;          /* a file of this transaction is not whole: it can only be rolled back */
   mgp_head head;           /* as the transaction will write it */
   mgp_numbers segments;    /* files written by this transaction */
+  mgp_written_file written[WRITTEN_MAX]; /* of these, what COMMIT must wait for (not in OFF) */
+  size_t written_count;
   mgp_numbers thumbs;      /* thumbnails written by this transaction */
   mgp_numbers dead_thumbs; /* of items that this transaction removed */
   mgp_numbers dead_segments; /* that a merge put others in the place of */
@@ -214,6 +223,11 @@ void mgp_catalog_checkpoint(mgp_store *s, bool truncate);
 /* After each commit: a sync point or a checkpoint where one is due, and the files that died. */
 void mgp_store_committed(mgp_store *s);
 void mgp_segments_delete(mgp_store *s, mgp_numbers *numbers); /* and empties the list */
+/* Takes the descriptor of a written file; it is closed in any case. */
+magpie_status mgp_written_add(mgp_store *s, int64_t number, int fd, magpie_error *err);
+/* fsyncs the files of this transaction and the folder of their names. */
+magpie_status mgp_written_sync(mgp_store *s, magpie_error *err);
+void mgp_written_drop(mgp_store *s); /* closes what is left, of a transaction that failed */
 /* After a writer that died: what it named may not be on the disk. */
 magpie_status mgp_store_adopt(mgp_store *s, const mgp_numbers *segments, magpie_error *err);
 /* The lock for a moment, without a word in it: LOCKED at once if another has it. */

@@ -2,8 +2,8 @@
  *
  * The transaction of a writer.
  *
- *   locked --begin--> open --segment_add: file written, fsynced, renamed--> open
- *   open --commit: folder fsynced, head bumped, COMMIT (WAL, synchronous=FULL)--> locked
+ *   locked --begin--> open --segment_add: file written, renamed--> open
+ *   open --commit: files and folder fsynced, head bumped, COMMIT (WAL, synchronous=FULL)--> locked
  * (that is durability FULL; sync_point.c for the others)
  *   open --rollback: ROLLBACK, its files deleted--> locked
  *
@@ -49,6 +49,7 @@ magpie_status mgp_store_begin(mgp_store *s, magpie_error *err) {
 static void end_transaction(mgp_store *s) {
   if (!sqlite3_get_autocommit(s->writer->db)) mgp_catalog_run(s, s->writer, SQL_ROLLBACK, NULL);
   s->in_transaction = false;
+  mgp_written_drop(s);
   s->segments.count = s->dead_segments.count = 0;
   mgp_store_kinds_clear(s);
   mgp_live_clear(s);
@@ -77,15 +78,6 @@ static magpie_status write_head(mgp_store *s, magpie_error *err) {
   return mgp_catalog_step(s, s->writer, statement, NULL, err);
 }
 
-static magpie_status sync_segments(mgp_store *s, magpie_error *err) {
-  if (s->segments.count == 0 || s->durability == MAGPIE_DURABILITY_OFF) return MAGPIE_OK;
-  char *folder = mgp_path_join(s->alloc, s->path, SEGMENTS_FOLDER);
-  MGP_RETURN_IF(!folder, err, MAGPIE_NO_MEMORY, "no memory to commit to %s", s->path);
-  const magpie_status status = mgp_store_sync_folder(folder, err);
-  mgp_free(s->alloc, folder);
-  return status;
-}
-
 /* On failure the transaction is over and nothing of it is seen. */
 magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error *err) {
   MGP_FORWARD(mgp_store_writable(s, true, "committing", err));
@@ -94,7 +86,7 @@ magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error 
                                         "committing to %s: a segment of this transaction could "
                                         "not be written; begin it again",
                                         s->path)
-                             : sync_segments(s, err);
+                             : mgp_written_sync(s, err);
   if (status == MAGPIE_OK) status = mgp_live_write(s, err);
   if (status == MAGPIE_OK) status = write_head(s, err);
   if (status != MAGPIE_OK) {

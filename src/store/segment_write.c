@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing a segment file: under a temporary name, fsynced, renamed. Its folder is fsynced once a
- * commit (commit.c). Format: docs/format/segment.md.
+ * Writing a segment file: under a temporary name, renamed. The fsyncs of all files of a transaction
+ * come together at its commit, so that one commit of the file system's journal serves them all;
+ * till then nothing names the file. Format: docs/format/segment.md.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -69,14 +70,19 @@ static bool write_body(int fd, const segment_head *head, const mgp_section *sect
   return write_padding(fd, at, head->header.file_size);
 }
 
+/* *kept: the file, open, when it is to be fsynced; else -1. */
 static magpie_status write_file(const mgp_store *s, const char *path, const segment_head *head,
-                                const mgp_section *sections, magpie_error *err) {
+                                const mgp_section *sections, int *kept, magpie_error *err) {
+  *kept = -1;
   const int fd = mgp_store_create(path);
   if (fd < 0) return mgp_fail_errno(err, errno, "creating %s", path);
   int failed = 0;
   if (!write_body(fd, head, sections)) failed = errno;
-  const bool is_synced = s->durability != MAGPIE_DURABILITY_OFF;
-  if (!failed && is_synced && mgp_store_io_table()->sync(fd) != 0) failed = errno;
+  if (!failed && s->durability != MAGPIE_DURABILITY_OFF) {
+    mgp_store_start_writeback(fd);
+    *kept = fd;
+    return MAGPIE_OK;
+  }
   if (close(fd) != 0 && !failed) failed = errno;
   if (failed) return mgp_fail_errno(err, failed, "writing %s", path);
   return MAGPIE_OK;
@@ -98,13 +104,14 @@ static magpie_status write_small(mgp_store *s, int64_t number, const segment_hea
 }
 
 static magpie_status write_and_rename(mgp_store *s, const char *path, const segment_head *head,
-                                      const mgp_section *sections, magpie_error *err) {
+                                      const mgp_section *sections, int *kept, magpie_error *err) {
   mgp_buffer temporary;
   mgp_buffer_init(&temporary, s->alloc);
   mgp_buffer_printf(&temporary, "%s.tmp", path);
+  *kept = -1;
   magpie_status status = temporary.failed
                              ? mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write %s", path)
-                             : write_file(s, temporary.data, head, sections, err);
+                             : write_file(s, temporary.data, head, sections, kept, err);
   if (status == MAGPIE_OK && mgp_store_io_table()->rename(temporary.data, path) != 0)
     status = mgp_fail_errno(err, errno, "renaming %s", temporary.data);
   if (status != MAGPIE_OK && temporary.data) mgp_store_io_table()->unlink(temporary.data);
@@ -121,7 +128,10 @@ static magpie_status write_named(mgp_store *s, int64_t number, const segment_hea
   mgp_segment_name(number, name);
   char *path = mgp_path_join(s->alloc, s->path, name);
   MGP_RETURN_IF(!path, err, MAGPIE_NO_MEMORY, "no memory to write to %s", s->path);
-  const magpie_status status = write_and_rename(s, path, head, sections, err);
+  int kept = -1;
+  magpie_status status = write_and_rename(s, path, head, sections, &kept, err);
+  if (kept >= 0 && status == MAGPIE_OK) status = mgp_written_add(s, number, kept, err);
+  else if (kept >= 0) close(kept);
   mgp_free(s->alloc, path);
   return status;
 }

@@ -31,6 +31,14 @@ bool mgp_store_write_all(int fd, const void *bytes, size_t size) {
   return true;
 }
 
+void mgp_store_start_writeback(int fd) {
+#if defined(SYNC_FILE_RANGE_WRITE)
+  sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint: fsync says what failed */
+#else
+  (void)fd;
+#endif
+}
+
 magpie_status mgp_store_sync_folder(const char *path, magpie_error *err) {
   if (mgp_store_io_table()->sync_folder(path) != 0)
     return mgp_fail_errno(err, errno, "fsync of the folder %s", path);

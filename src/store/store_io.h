@@ -17,6 +17,8 @@ mgp_store_io *mgp_store_io_table(void);
 int mgp_store_create(const char *path);
 /* Writes all of it; false with errno. */
 bool mgp_store_write_all(int fd, const void *bytes, size_t size);
+/* Lets the disk begin with what was written; says nothing of its durability. */
+void mgp_store_start_writeback(int fd);
 /* fsyncs a folder through the table. */
 magpie_status mgp_store_sync_folder(const char *path, magpie_error *err);
 

@@ -51,6 +51,46 @@ void mgp_catalog_checkpoint(mgp_store *s, bool truncate) {
   sqlite3_busy_timeout(db, BUSY_MS);
 }
 
+/* ---- the files of a transaction ----------------------------------------------------------------
+ */
+
+/* On the descriptor that wrote it: a writeback that failed before is told there for certain. */
+static magpie_status sync_written(mgp_store *s, magpie_error *err) {
+  magpie_status status = MAGPIE_OK;
+  for (size_t i = 0; i < s->written_count; i++) {
+    const mgp_written_file *file = &s->written[i];
+    char name[SEGMENT_NAME_SIZE];
+    if (status == MAGPIE_OK && mgp_store_io_table()->sync(file->fd) != 0) {
+      mgp_segment_name(file->number, name);
+      status = mgp_fail_errno(err, errno, "fsync of %s/%s", s->path, name);
+    }
+    close(file->fd);
+  }
+  s->written_count = 0;
+  return status;
+}
+
+magpie_status mgp_written_add(mgp_store *s, int64_t number, int fd, magpie_error *err) {
+  const magpie_status status = s->written_count == WRITTEN_MAX ? sync_written(s, err) : MAGPIE_OK;
+  s->written[s->written_count++] = (mgp_written_file){.number = number, .fd = fd};
+  return status;
+}
+
+magpie_status mgp_written_sync(mgp_store *s, magpie_error *err) {
+  MGP_FORWARD(sync_written(s, err));
+  if (s->segments.count == 0 || s->durability == MAGPIE_DURABILITY_OFF) return MAGPIE_OK;
+  char *folder = mgp_path_join(s->alloc, s->path, SEGMENTS_FOLDER);
+  MGP_RETURN_IF(!folder, err, MAGPIE_NO_MEMORY, "no memory to commit to %s", s->path);
+  const magpie_status status = mgp_store_sync_folder(folder, err);
+  mgp_free(s->alloc, folder);
+  return status;
+}
+
+void mgp_written_drop(mgp_store *s) {
+  for (size_t i = 0; i < s->written_count; i++) close(s->written[i].fd);
+  s->written_count = 0;
+}
+
 /* ---- sync points ------------------------------------------------------------------------------
  */
 
