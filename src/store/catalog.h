@@ -13,6 +13,7 @@
 
 #define CATALOG_APPLICATION_ID 0x4D475049 /* "MGPI" */
 #define CATALOG_FILE "catalog.sqlite"
+#define CATALOG_NEW CATALOG_FILE ".new" /* while it is made (catalog_make.c) */
 #define SEGMENTS_FOLDER "segments"
 #define THUMBS_FOLDER "thumbs"
 #define LOCK_FILE "lock"
@@ -67,6 +68,7 @@ typedef enum mgp_sql {
   SQL_SEGMENT_BYTES_REMOVE,
   SQL_SEGMENT_BYTES_TOTAL,
   SQL_SEGMENTS,
+  SQL_SEGMENT_OF_SPACE,
   SQL_SPACE_ADD,
   SQL_SPACE_GET,
   SQL_SPACES,
@@ -154,7 +156,9 @@ struct mgp_store {
 /* ---- connections (catalog.c, catalog_pool.c) ----------------------------------------------------
  */
 
-/* Opens the catalog for writing and creates it when it is new. */
+/* Makes the catalog of a new index, durable but for its name. Waits for another that is at it. */
+magpie_status mgp_catalog_make(mgp_store *s, magpie_error *err);
+/* Opens the catalog for writing; one that was left empty gets its tables. */
 magpie_status mgp_catalog_open_writer(mgp_store *s, magpie_error *err);
 /* Creates the tables in one transaction; checks an old catalog's version. (schema.c) */
 magpie_status mgp_catalog_create(mgp_store *s, mgp_connection *c, magpie_error *err);

@@ -19,6 +19,8 @@ static bool is_ours(const char *name) {
                                       CATALOG_FILE "-wal",
                                       CATALOG_FILE "-shm",
                                       CATALOG_FILE "-journal",
+                                      CATALOG_NEW,
+                                      CATALOG_NEW "-wal",
                                       SEGMENTS_FOLDER,
                                       THUMBS_FOLDER,
                                       LOCK_FILE};
@@ -68,6 +70,7 @@ static magpie_status open_or_make(mgp_store *s, magpie_error *err) {
   if (is_new) MGP_FORWARD(refuse_foreign_folder(s, err));
   MGP_FORWARD(make_folder(s, SEGMENTS_FOLDER, err));
   MGP_FORWARD(make_folder(s, THUMBS_FOLDER, err));
+  if (is_new) MGP_FORWARD(mgp_catalog_make(s, err));
   MGP_FORWARD(mgp_catalog_open_writer(s, err));
   mgp_head head = {0};
   if (!is_new) MGP_FORWARD(mgp_catalog_head(s, s->writer, &head, err));
