@@ -4,8 +4,8 @@
  *
  *   block of text -> UTF-16 with the byte offset of each unit
  *     -> run of CJK characters: overlapping bigrams (Lucene's CJKBigramFilter)
- *     -> other run: ICU word segmentation (UAX #29) -> per word: case folding, elision, stemmer
- *        of the language, accent folding, cut to 64 bytes
+ *     -> other run: words (UAX #29), by ICU where they are not plain ASCII -> per word: case
+ *        folding, elision, stemmer of the language, accent folding, cut to 64 bytes
  *
  * ICU never sees the CJK runs, so its slow dictionary for them is not used. Blocks bound the
  * memory; they end at a space where there is one. No stop words are removed: BM25's idf does that
@@ -159,9 +159,11 @@ static void add_word(run *r, size_t from, size_t to) {
   emit(r, word, size, from, to);
 }
 
-static void add_words(run *r, size_t from, size_t to) {
+/* ICU's words between two units. */
+static void add_segmented(run *r, size_t from, size_t to) {
   mgp_analyzer *an = r->an;
   UErrorCode status = U_ZERO_ERROR;
+  if (from == to) return;
   ubrk_setText(an->words, an->units + from, (int32_t)(to - from), &status);
   if (U_FAILURE(status)) return;
   int32_t start = ubrk_first(an->words);
@@ -171,6 +173,52 @@ static void add_words(run *r, size_t from, size_t to) {
       add_word(r, from + (size_t)start, from + (size_t)end);
     start = end;
   }
+}
+
+static bool is_space(UChar c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_ascii_letter_or_digit(UChar c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Signs that belong to no word at its end; an underscore does, and for ICU 72 an @. */
+static bool is_sign(UChar c) {
+  return c < 0x80 && c != 0 && strchr(".,;:!?()[]{}\"'-/", c) != NULL;
+}
+
+/* What stands between spaces: *first to *last are its ASCII letters and digits, if it has no others
+ * and no signs but before and behind them. UAX #29 makes that one word. */
+static bool is_plain_word(const UChar *units, size_t from, size_t to, size_t *first, size_t *last) {
+  while (from < to && is_sign(units[from])) from++;
+  while (to > from && is_sign(units[to - 1])) to--;
+  *first = from;
+  *last = to;
+  for (; from < to; from++)
+    if (!is_ascii_letter_or_digit(units[from])) return false;
+  return true;
+}
+
+/* UAX #29 breaks before and behind every ASCII space unless a mark follows it, so what stands
+ * between two spaces can be judged alone. Most of it is a plain word, which needs no ICU. */
+static void add_words(run *r, size_t from, size_t to) {
+  const UChar *units = r->an->units;
+  size_t pending = from; /* what ICU has to look at begins here */
+  for (size_t at = from; at < to;) {
+    size_t end = at, first = 0, last = 0;
+    while (end < to && !is_space(units[end])) end++;
+    size_t next = end;
+    while (next < to && is_space(units[next])) next++;
+    const bool is_alone = next == to || units[next] < 0x80; /* no mark upon the space */
+    if (is_alone && is_plain_word(units, at, end, &first, &last)) {
+      add_segmented(r, pending, at);
+      if (first < last) add_word(r, first, last);
+      pending = next;
+    }
+    at = next;
+  }
+  add_segmented(r, pending, to);
 }
 
 static uint32_t unit_at(const mgp_analyzer *an, size_t i, size_t count, size_t *next) {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text_fixture.h"
 
+#include <unicode/ubrk.h>
+#include <unicode/uchar.h>
+#include <unicode/utext.h>
+#include <unicode/utf8.h>
+
 typedef struct gathered {
   char terms[4096]; /* with one space behind each */
   size_t size, count;
@@ -155,6 +160,112 @@ static void analyze_when_bytes_are_broken_then_no_harm(void **s) {
   free(huge);
 }
 
+/* ---- words beside ICU's ------------------------------------------------------------------------
+ */
+
+typedef struct borders {
+  const char *text;
+  size_t starts[512], ends[512], count;
+} borders;
+
+/* What ICU says of signs with joiners depends on what stood before them: they are left out. */
+static bool has_letter_or_digit(const char *text, size_t from, size_t to) {
+  int32_t at = (int32_t)from;
+  while (at < (int32_t)to) {
+    UChar32 c = 0;
+    U8_NEXT(text, at, (int32_t)to, c);
+    if (c == '_' || u_isalnum(c)) return true;
+  }
+  return false;
+}
+
+static void add_borders(borders *b, size_t start, size_t end) {
+  if (!has_letter_or_digit(b->text, start, end)) return;
+  assert_true(b->count < 512);
+  b->starts[b->count] = start;
+  b->ends[b->count++] = end;
+}
+
+static void note_borders(void *context, const mgp_term *t) {
+  add_borders(context, t->start, t->start + t->length);
+}
+
+/* What ICU makes of the whole text. */
+static void icu_borders(borders *out) {
+  UErrorCode status = U_ZERO_ERROR;
+  UText *bytes = utext_openUTF8(NULL, out->text, -1, &status);
+  UBreakIterator *words = ubrk_open(UBRK_WORD, "en", NULL, 0, &status);
+  ubrk_setUText(words, bytes, &status);
+  assert_true(U_SUCCESS(status));
+  int32_t start = ubrk_first(words);
+  for (int32_t end = ubrk_next(words); end != UBRK_DONE; start = end, end = ubrk_next(words)) {
+    if (ubrk_getRuleStatus(words) >= UBRK_WORD_NUMBER) add_borders(out, (size_t)start, (size_t)end);
+  }
+  ubrk_close(words);
+  utext_close(bytes);
+}
+
+static void analyze_when_ascii_is_mixed_with_marks_then_words_are_those_of_icu(void **s) {
+  (void)s;
+  /* letters, digits, signs that join and that part, spaces, a mark, joiners, an emoji, e acute */
+  static const char *const pieces[] = {"a",
+                                       "B",
+                                       "z9",
+                                       "7",
+                                       "_",
+                                       "'",
+                                       ".",
+                                       ",",
+                                       ":",
+                                       ";",
+                                       "-",
+                                       "\"",
+                                       "(",
+                                       ")",
+                                       "$",
+                                       "@",
+                                       " ",
+                                       " ",
+                                       "  ",
+                                       "\n",
+                                       "\r\n",
+                                       "\t",
+                                       "\x0b",
+                                       "\x1f",
+                                       "3.5",
+                                       "don't",
+                                       "a.b",
+                                       "\xCC\x88",
+                                       "\xC3\xA9",
+                                       "word",
+                                       "\xC2\xAD",
+                                       "x",
+                                       "\xE2\x80\x8D",
+                                       "\xF0\x9F\x98\x80",
+                                       "\xD7\x90"};
+  srand(20261123);
+  mgp_analyzer *an = NULL;
+  magpie_error err = {0};
+  assert_int_equal(mgp_analyzer_create(NULL, &an, &err), MAGPIE_OK);
+  for (int round = 0; round < 20000; round++) {
+    char text[256] = "";
+    for (int i = rand() % 24; i >= 0; i--)
+      strcat(text, pieces[(size_t)rand() % (sizeof pieces / sizeof *pieces)]);
+    borders got = {.text = text}, want = {.text = text};
+    assert_int_equal(mgp_analyzer_run(an, text, strlen(text), "", note_borders, &got, &err),
+                     MAGPIE_OK);
+    icu_borders(&want);
+    size_t same = 0;
+    while (same < got.count && same < want.count && got.starts[same] == want.starts[same] &&
+           got.ends[same] == want.ends[same])
+      same++;
+    if (same < got.count || same < want.count)
+      fail_msg("round %d: \"%s\": word %zu is %zu to %zu, in ICU %zu to %zu", round, text, same,
+               got.starts[same], got.ends[same], want.starts[same], want.ends[same]);
+  }
+  mgp_analyzer_destroy(an);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(analyze_when_english_then_stemmed),
@@ -169,6 +280,7 @@ int main(void) {
       cmocka_unit_test(analyze_when_offsets_then_point_at_source),
       cmocka_unit_test(analyze_when_many_blocks_then_no_word_is_cut),
       cmocka_unit_test(analyze_when_bytes_are_broken_then_no_harm),
+      cmocka_unit_test(analyze_when_ascii_is_mixed_with_marks_then_words_are_those_of_icu),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
