@@ -13,10 +13,13 @@ typedef struct adding {
   mgp_ingest *in;
   const magpie_record *records;
   size_t count;
-  json_t **metadata; /* [count], parsed; NULL: none */
-  size_t *latest;    /* [count] records by id, the later ones first among equals */
-  bool *is_outdone;  /* [count] a later record has the same id */
+  json_t **metadata;        /* [count], parsed; NULL: none */
+  size_t *latest;           /* [count] records by id, the later ones first among equals */
+  bool *is_outdone;         /* [count] a later record has the same id */
+  mgp_record_state *states; /* [LOOK_AHEAD] of the next records, in order */
 } adding;
+
+#define LOOK_AHEAD ((size_t)1024) /* records looked up in one read of the catalog */
 
 static mgp_record record_of(const adding *ad, size_t index) {
   const magpie_record *r = &ad->records[index];
@@ -118,6 +121,22 @@ static magpie_status hash_record(mgp_alloc *a, const magpie_record *r, mgp_hash1
   return MAGPIE_OK;
 }
 
+static magpie_status look_up(adding *ad, size_t index, mgp_record_state *out, magpie_error *err) {
+  const magpie_record *r = &ad->records[index];
+  *out = (mgp_record_state){.record = r->id};
+  return hash_record(ad->ix->alloc, r, &out->hash, err);
+}
+
+/* Of the next LOOK_AHEAD records. No two that are added have one id, so that none changes what was
+ * read of another. */
+static magpie_status look_ahead(adding *ad, size_t first, magpie_error *err) {
+  const size_t left = ad->count - first, count = left < LOOK_AHEAD ? left : LOOK_AHEAD;
+  for (size_t i = 0; i < count; i++)
+    if (look_up(ad, first + i, &ad->states[i], NULL) != MAGPIE_OK)
+      ad->states[i].record = ""; /* too large for what memory is left: fails alone, in its turn */
+  return mgp_store_record_states(ad->ix->store, ad->states, count, err);
+}
+
 static magpie_status fill_source(adding *ad, size_t index, mgp_ingest_source *source, bool *is_same,
                                  magpie_error *err) {
   mgp_alloc *a = ad->ix->alloc;
@@ -125,9 +144,14 @@ static magpie_status fill_source(adding *ad, size_t index, mgp_ingest_source *so
   source->sequence = index + 1;
   source->ledger_name = mgp_strdup(a, record.id);
   MGP_RETURN_IF(!source->ledger_name, err, MAGPIE_NO_MEMORY, "no memory for record %s", record.id);
-  MGP_FORWARD(hash_record(a, &ad->records[index], &source->row.hash, err));
-  MGP_FORWARD(mgp_store_record_state(ad->ix->store, record.id, source->row.hash, &source->replaces,
-                                     is_same, err));
+  mgp_record_state *state = &ad->states[index % LOOK_AHEAD];
+  if (!state->record[0]) {
+    MGP_FORWARD(look_up(ad, index, state, err));
+    MGP_FORWARD(mgp_store_record_states(ad->ix->store, state, 1, err));
+  }
+  source->row.hash = state->hash;
+  source->replaces = state->number;
+  *is_same = state->is_same;
   if (*is_same) return MAGPIE_OK;
   MGP_FORWARD(mgp_record_name_source(a, source, &record, err));
   return mgp_record_add(ad->in, source, &record, err);
@@ -152,8 +176,10 @@ static magpie_status add_all(adding *ad, const magpie_add_options *options, magp
   MGP_FORWARD(mgp_ingest_open_records(ad->ix, options, report, &ad->in, err));
   mgp_ingest_totals(ad->in, ad->count, 0);
   magpie_status status = MAGPIE_OK;
-  for (size_t i = 0; i < ad->count && status == MAGPIE_OK && !mgp_ingest_stopped(ad->in); i++)
-    if (!ad->is_outdone[i]) status = add_record(ad, i, err);
+  for (size_t i = 0; i < ad->count && status == MAGPIE_OK && !mgp_ingest_stopped(ad->in); i++) {
+    if (i % LOOK_AHEAD == 0) status = look_ahead(ad, i, err);
+    if (status == MAGPIE_OK && !ad->is_outdone[i]) status = add_record(ad, i, err);
+  }
   mgp_ingest_report(ad->in)->files_seen = ad->count;
   const magpie_status closed = mgp_ingest_close(ad->in, status == MAGPIE_OK ? err : NULL);
   return status == MAGPIE_OK ? closed : status;
@@ -168,7 +194,8 @@ magpie_status magpie_add_records(magpie *ix, const magpie_record *records, size_
   ad.metadata = mgp_calloc(ix->alloc, count + 1, sizeof(json_t *));
   ad.latest = mgp_calloc(ix->alloc, count + 1, sizeof *ad.latest);
   ad.is_outdone = mgp_calloc(ix->alloc, count + 1, sizeof *ad.is_outdone);
-  magpie_status status = ad.metadata && ad.latest && ad.is_outdone
+  ad.states = mgp_calloc(ix->alloc, LOOK_AHEAD, sizeof *ad.states);
+  magpie_status status = ad.metadata && ad.latest && ad.is_outdone && ad.states
                              ? check_all(&ad, err)
                              : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for %zu records", count);
   if (status == MAGPIE_OK) status = add_all(&ad, options, report, err);
@@ -176,5 +203,6 @@ magpie_status magpie_add_records(magpie *ix, const magpie_record *records, size_
   mgp_free(ix->alloc, ad.metadata);
   mgp_free(ix->alloc, ad.latest);
   mgp_free(ix->alloc, ad.is_outdone);
+  mgp_free(ix->alloc, ad.states);
   return status;
 }

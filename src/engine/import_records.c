@@ -218,16 +218,17 @@ static magpie_status process_line(importing *im, mgp_ingest_source *source, cons
   MGP_FORWARD(reserve_tree(im, need, err));
   magpie_status status = mgp_json_parse(im->name, line, size, &object, err);
   if (status == MAGPIE_OK) status = read_record(object, &r, err);
-  int64_t replaces = 0;
   uint64_t earlier = 0;
   if (status == MAGPIE_OK)
     status = mgp_import_ids_take(im->ids, r.id, source->sequence, &earlier, is_done, err);
   if (status == MAGPIE_OK && !*is_done) {
     if (earlier) mgp_ingest_supersede(im->in, earlier);
-    status = mgp_store_record_state(im->ix->store, r.id, source->row.hash, &replaces, is_done, err);
+    mgp_record_state state = {.record = r.id, .hash = source->row.hash};
+    status = mgp_store_record_states(im->ix->store, &state, 1, err);
+    source->replaces = state.number;
+    *is_done = state.is_same;
   }
   if (status == MAGPIE_OK && !*is_done) {
-    source->replaces = replaces;
     status = add_record(im, source, &r, err);
   }
   json_decref(object);

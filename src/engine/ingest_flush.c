@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "engine/ingest_batch.h"
+#include "engine/ingest_words.h"
 #include "engine/merge_segments.h"
 
 /* ---- what is queued ----------------------------------------------------------------------------
@@ -300,65 +300,56 @@ static magpie_status write_vectors(mgp_ingest *in, size_t space, magpie_error *e
   return status;
 }
 
-typedef struct term_sink {
-  mgp_lexical_builder *builder;
+/* What one of two threads does. The other builds the words. */
+typedef struct rows_job {
+  mgp_ingest *in;
   magpie_status status;
-  magpie_error *err;
-} term_sink;
+  magpie_error error;
+} rows_job;
 
-static void add_term(void *context, const mgp_term *term) {
-  term_sink *sink = context;
-  if (sink->status == MAGPIE_OK)
-    sink->status = mgp_lexical_builder_term(sink->builder, term->text, term->size, sink->err);
+typedef struct batch_job {
+  rows_job rows;
+  mgp_batch_words words;
+} batch_job;
+
+static void write_rows(rows_job *job) {
+  mgp_ingest *in = job->in;
+  for (mgp_ingest_source *s = in->sources; s && job->status == MAGPIE_OK; s = s->next)
+    job->status = write_source(in, s, &job->error);
+  if (job->status == MAGPIE_OK) job->status = write_items(in, &job->error);
 }
 
-static magpie_status build_words(mgp_ingest *in, mgp_lexical_builder *builder,
-                                 mgp_analyzer *analyzer, magpie_error *err) {
-  for (size_t i = 0; i < in->item_count; i++) {
-    const mgp_queued_item *q = in->items[i];
-    term_sink sink = {.builder = builder, .err = err};
-    MGP_FORWARD(mgp_lexical_builder_begin(builder, q->row.number, err));
-    MGP_FORWARD(mgp_analyzer_run(analyzer, q->words, strlen(q->words), q->row.language, add_term,
-                                 &sink, err));
-    MGP_FORWARD(sink.status);
-  }
-  return MAGPIE_OK;
+/* On the search pool: nothing in it may use that pool. */
+static void run_part(void *context, size_t index) {
+  batch_job *job = context;
+  if (index == 0) write_rows(&job->rows);
+  else mgp_batch_words_build(&job->words);
 }
 
-static magpie_status add_words_segment(mgp_ingest *in, mgp_lexical_builder *builder,
-                                       magpie_error *err) {
-  mgp_bytes bytes[MGP_LEXICAL_SECTIONS];
-  MGP_FORWARD(mgp_lexical_builder_finish(builder, bytes, err));
-  const mgp_section sections[MGP_LEXICAL_SECTIONS] = {
-      {MGP_SECTION_IDS, bytes[0].data, bytes[0].size},
-      {MGP_SECTION_LENGTHS, bytes[1].data, bytes[1].size},
-      {MGP_SECTION_DICTIONARY, bytes[2].data, bytes[2].size},
-      {MGP_SECTION_POSTINGS, bytes[3].data, bytes[3].size}};
-  return mgp_store_segment_add(in->ix->store, MGP_WORDS_SPACE, mgp_lexical_builder_count(builder),
-                               sections, MGP_LEXICAL_SECTIONS, err);
+/* Rows and words at once: neither needs the other. */
+static magpie_status write_rows_and_words(mgp_ingest *in, mgp_batch_words *words,
+                                          magpie_error *err) {
+  batch_job job = {.rows = {.in = in}, .words = *words};
+  mgp_pool_run(in->ix->pool, in->item_count > 0 ? 2 : 1, run_part, &job);
+  *words = job.words;
+  if (job.rows.status != MAGPIE_OK && err) *err = job.rows.error;
+  return job.rows.status;
 }
 
-static magpie_status write_words(mgp_ingest *in, magpie_error *err) {
+static magpie_status write_all(mgp_ingest *in, mgp_batch_words *words, magpie_error *err) {
+  MGP_FORWARD(write_rows_and_words(in, words, err));
+  for (size_t space = 0; space < in->space_count; space++)
+    if (space != in->words_space) MGP_FORWARD(write_vectors(in, space, err));
   if (in->item_count == 0) return MAGPIE_OK;
-  magpie *ix = in->ix;
   MGP_FORWARD(declare_space(in, in->words_space, err));
-  mgp_lexical_builder *builder = NULL;
-  mgp_analyzer *analyzer = NULL;
-  magpie_status status = mgp_lexical_builder_create(ix->alloc, &builder, err);
-  if (status == MAGPIE_OK) status = mgp_engine_analyzer_take(ix, &analyzer, err);
-  if (status == MAGPIE_OK) status = build_words(in, builder, analyzer, err);
-  if (status == MAGPIE_OK) status = add_words_segment(in, builder, err);
-  if (analyzer) mgp_engine_analyzer_give(ix, analyzer);
-  mgp_lexical_builder_destroy(builder);
-  return status;
+  return mgp_batch_words_add(words, err);
 }
 
 static magpie_status write_batch(mgp_ingest *in, magpie_error *err) {
-  for (mgp_ingest_source *s = in->sources; s; s = s->next) MGP_FORWARD(write_source(in, s, err));
-  MGP_FORWARD(write_items(in, err));
-  for (size_t space = 0; space < in->space_count; space++)
-    if (space != in->words_space) MGP_FORWARD(write_vectors(in, space, err));
-  MGP_FORWARD(write_words(in, err));
+  mgp_batch_words words = {.in = in, .first = mgp_store_next_item(in->ix->store)};
+  const magpie_status status = write_all(in, &words, err);
+  mgp_batch_words_fini(&words);
+  MGP_FORWARD(status);
   if (in->languages_changed)
     MGP_FORWARD(mgp_store_setting_set(in->ix->store, "languages", in->languages, err));
   in->languages_changed = false;
@@ -487,6 +478,7 @@ void mgp_ingest_flush(mgp_ingest *in) {
   queue_open_sources(in);
   atomic_fetch_add(&in->flushes, 1);
   if (!in->sources) return;
+  mgp_ingest_detect_languages(in);
   magpie_status status = encode_texts(in, &err);
   if (status == MAGPIE_OK) status = write_parts(in, &err);
   if (status != MAGPIE_OK) mgp_ingest_stop(in, status, &err);

@@ -99,25 +99,6 @@ static bool metadata_text(mgp_arena *arena, const json_t *metadata, const char *
   return *out != NULL;
 }
 
-/* The language whose stemmer the item's words get, remembered for queries. Under the mutex. */
-static const char *item_language(mgp_ingest *in, const mgp_media_item *item, const char *words) {
-  const char *language = item->language && item->language[0]
-                             ? item->language
-                             : mgp_language_detect(words, strlen(words));
-  if (!mgp_language_has_stemmer(language)) return language;
-  char wanted[16];
-  snprintf(wanted, sizeof wanted, ",%.8s,", language);
-  char have[sizeof in->languages + 2];
-  snprintf(have, sizeof have, ",%s,", in->languages);
-  const size_t size = strlen(in->languages);
-  if (!strstr(have, wanted) && size + 12 < sizeof in->languages) {
-    snprintf(in->languages + size, sizeof in->languages - size, "%s%.8s", size ? "," : "",
-             language);
-    in->languages_changed = true;
-  }
-  return language;
-}
-
 /* What the item's row says. The file's name stands in for a missing title. False for want of
  * memory: an item that lost a part must not look whole. Under the mutex. */
 static bool fill_row(mgp_ingest *in, mgp_ingest_source *source, const mgp_media_item *item,
@@ -177,8 +158,9 @@ static bool fill_texts(mgp_ingest *in, const mgp_ingest_source *source, const mg
   q->words = mgp_arena_printf(in->arena, "%s\n%s\n%s", or_empty(name), or_empty(item->context),
                               or_empty(q->row.text));
   if (!name || !q->words) return false;
-  q->row.language = mgp_arena_strdup(in->arena, item_language(in, item, q->words));
-  if (!q->row.language) return false;
+  const bool has_language = item->language && item->language[0]; /* else the flush finds it */
+  if (has_language) q->row.language = mgp_arena_strdup(in->arena, item->language);
+  if (has_language && !q->row.language) return false;
   /* The tags of a picture or sound are words. As vectors they would be a list of their own, so
    * short that each of them ranks high whatever is asked. A caption is prose. */
   const bool is_media = item->pcm || (item->image && !mgp_text_equal(item->kind, "page"));

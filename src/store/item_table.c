@@ -94,6 +94,10 @@ static magpie_status name_conflict(const mgp_store *s, const mgp_item *item, mag
                   item->id, s->path);
 }
 
+uint64_t mgp_store_next_item(const mgp_store *s) {
+  return (uint64_t)s->head.next_item;
+}
+
 magpie_status mgp_store_item_add(mgp_store *s, mgp_item *item, magpie_error *err) {
   MGP_FORWARD(mgp_store_writable(s, true, "adding an item", err));
   MGP_RETURN_IF(!item->id || !item->id[0], err, MAGPIE_INVALID, "an item needs an id");

@@ -176,26 +176,32 @@ magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena 
   return status;
 }
 
-magpie_status mgp_store_record_state(mgp_store *s, const char *record, mgp_hash128 hash,
-                                     int64_t *number, bool *is_same, magpie_error *err) {
-  *number = 0;
-  *is_same = false;
-  mgp_connection *c = NULL;
+static magpie_status read_state(mgp_store *s, mgp_connection *c, mgp_record_state *state,
+                                magpie_error *err) {
   sqlite3_stmt *statement = NULL;
   bool row = false;
+  state->number = 0;
+  state->is_same = false;
+  MGP_FORWARD(mgp_catalog_statement(s, c, SQL_SOURCE_RECORD_STATE, &statement, err));
+  mgp_bind_text(statement, 1, state->record);
+  MGP_FORWARD(mgp_catalog_step(s, c, statement, &row, err));
+  if (!row) return MAGPIE_OK;
+  const void *bytes = sqlite3_column_blob(statement, 2);
+  state->number = sqlite3_column_int64(statement, 0);
+  state->is_same = sqlite3_column_int64(statement, 1) >= 0 && bytes &&
+                   sqlite3_column_bytes(statement, 2) == (int)sizeof state->hash &&
+                   memcmp(bytes, &state->hash, sizeof state->hash) == 0;
+  return MAGPIE_OK;
+}
+
+/* In one transaction: one by one, each would lock and unlock the wal-index. */
+magpie_status mgp_store_record_states(mgp_store *s, mgp_record_state *states, size_t count,
+                                      magpie_error *err) {
+  mgp_connection *c = NULL;
   MGP_FORWARD(mgp_catalog_acquire(s, &c, err));
-  magpie_status status = mgp_catalog_statement(s, c, SQL_SOURCE_RECORD_STATE, &statement, err);
-  if (status == MAGPIE_OK) {
-    mgp_bind_text(statement, 1, record);
-    status = mgp_catalog_step(s, c, statement, &row, err);
-  }
-  if (status == MAGPIE_OK && row) {
-    const void *bytes = sqlite3_column_blob(statement, 2);
-    *number = sqlite3_column_int64(statement, 0);
-    *is_same = sqlite3_column_int64(statement, 1) >= 0 && bytes &&
-               sqlite3_column_bytes(statement, 2) == (int)sizeof hash &&
-               memcmp(bytes, &hash, sizeof hash) == 0;
-  }
+  magpie_status status = mgp_catalog_run(s, c, SQL_READ_BEGIN, err);
+  for (size_t i = 0; i < count && status == MAGPIE_OK; i++)
+    status = read_state(s, c, &states[i], err);
   mgp_catalog_release(s, c);
   return status;
 }

@@ -68,6 +68,8 @@ magpie_status mgp_store_source_remove(mgp_store *s, int64_t number, uint64_t *it
                                       magpie_error *err);
 /* Removes a source's items and keeps its row: they come again under a new name. */
 magpie_status mgp_store_source_clear(mgp_store *s, int64_t number, magpie_error *err);
+/* The number that the next item gets, within a transaction. */
+uint64_t mgp_store_next_item(const mgp_store *s);
 magpie_status mgp_store_item_add(mgp_store *s, mgp_item *item, magpie_error *err);
 magpie_status mgp_store_item_remove(mgp_store *s, const char *id, magpie_error *err);
 magpie_status mgp_store_failure_add(mgp_store *s, const char *path, const char *stage,
@@ -156,9 +158,16 @@ magpie_status mgp_store_source_items(mgp_store *s, int64_t source, mgp_alloc *a,
 /* The source of a record id; number 0 when absent. */
 magpie_status mgp_store_record_find(mgp_store *s, const char *record, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err);
-/* Its number, and whether it has this content and was read to its end; 0 and false when absent. */
-magpie_status mgp_store_record_state(mgp_store *s, const char *record, mgp_hash128 hash,
-                                     int64_t *number, bool *is_same, magpie_error *err);
+/* What the index has of a record. */
+typedef struct mgp_record_state {
+  const char *record;
+  mgp_hash128 hash; /* of the content that it would have */
+  int64_t number;   /* out: of its source; 0 when absent */
+  bool is_same;     /* out: it has this content and was read to its end */
+} mgp_record_state;
+/* All in one read of the catalog. */
+magpie_status mgp_store_record_states(mgp_store *s, mgp_record_state *states, size_t count,
+                                      magpie_error *err);
 magpie_status mgp_store_source_find(mgp_store *s, const char *path, mgp_arena *arena,
                                     mgp_source *out, magpie_error *err); /* number 0: absent */
 /* Files of this content, which may have moved away; calls fn for each. */

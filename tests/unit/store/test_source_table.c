@@ -50,15 +50,14 @@ static void source_add_when_name_is_taken_then_is_invalid_and_named(void **state
   assert_ok(mgp_store_commit(s, NULL, err));
   mgp_arena *arena = mgp_arena_create(NULL);
   mgp_source out;
-  int64_t number = 0;
-  bool is_same = false;
   assert_ok(mgp_store_record_find(s, "R1", arena, &out, err));
-  assert_ok(mgp_store_record_state(s, "R1", out.hash, &number, &is_same, err));
-  assert_true(number == out.number && is_same);
-  assert_ok(mgp_store_record_state(s, "R1", (mgp_hash128){1, 2}, &number, &is_same, err));
-  assert_true(number == out.number && !is_same);
-  assert_ok(mgp_store_record_state(s, "R9", out.hash, &number, &is_same, err));
-  assert_true(number == 0 && !is_same);
+  mgp_record_state states[] = {{.record = "R1", .hash = out.hash},
+                               {.record = "R1", .hash = {1, 2}},
+                               {.record = "R9", .hash = out.hash}};
+  assert_ok(mgp_store_record_states(s, states, 3, err));
+  assert_true(states[0].number == out.number && states[0].is_same);
+  assert_true(states[1].number == out.number && !states[1].is_same);
+  assert_true(states[2].number == 0 && !states[2].is_same);
   assert_int_equal(out.number, record.number);
   assert_string_equal(out.record, "R1");
   assert_ok(mgp_store_record_find(s, "R2", arena, &out, err));
