@@ -9,6 +9,9 @@ set(MGP_SHARE share/magpie)
 
 set_target_properties(magpie PROPERTIES INSTALL_RPATH "$ORIGIN")
 install(TARGETS magpie magpie-media LIBRARY DESTINATION ${MGP_LIBDIR})
+if(TARGET magpie-archive)
+  install(TARGETS magpie-archive LIBRARY DESTINATION ${MGP_LIBDIR})
+endif()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/magpie DESTINATION include
         FILES_MATCHING PATTERN "*.h")
 configure_file(${CMAKE_SOURCE_DIR}/cmake/magpie.pc.in ${CMAKE_BINARY_DIR}/magpie.pc @ONLY)

@@ -2,54 +2,21 @@
  *
  * media.h in libmagpie: the module that reads files is loaded by the first call that needs it.
  */
-#include <dlfcn.h>
 #include <pthread.h>
 
 #include "plugin/media_table.h"
+#include "plugin/module_loader.h"
 
 static pthread_once_t load_once = PTHREAD_ONCE_INIT;
 static const mgp_media_table *table; /* NULL: it could not be loaded */
 static magpie_error load_error;
 
-/* Beside the file that this code lies in: libmagpie, or a program that is linked with its parts. */
-static char *module_path(void) {
-  Dl_info here = {0};
-  static const char mark;
-  if (dladdr(&mark, &here) == 0 || !here.dli_fname) return mgp_strdup(NULL, MGP_MEDIA_MODULE);
-  const char *name = mgp_path_name(here.dli_fname);
-  if (name == here.dli_fname) return mgp_strdup(NULL, "./" MGP_MEDIA_MODULE);
-  mgp_buffer b;
-  mgp_buffer_init(&b, NULL);
-  mgp_buffer_add(&b, here.dli_fname, (size_t)(name - here.dli_fname));
-  mgp_buffer_add_text(&b, MGP_MEDIA_MODULE);
-  return mgp_buffer_take(&b);
-}
-
-static const mgp_media_table *load_from(const char *path) {
-  void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  void *symbol = module ? dlsym(module, MGP_MEDIA_MODULE_SYMBOL) : NULL;
-  if (!symbol) {
-    mgp_fail(&load_error, MAGPIE_UNSUPPORTED,
-             "files cannot be read: %s; install magpie again, as a whole", dlerror());
-    return NULL;
-  }
-  const mgp_media_table *(*get)(void) = NULL;
-  memcpy(&get, &symbol, sizeof get); /* ISO C has no cast for it */
-  const mgp_media_table *found = get();
-  if (strcmp(found->version, MGP_VERSION_TEXT) == 0) return found;
-  mgp_fail(
-      &load_error, MAGPIE_VERSION,
-      "files cannot be read: %s is of magpie %s, this is magpie %s; install magpie again, as a "
-      "whole",
-      path, found->version, MGP_VERSION_TEXT);
-  return NULL;
-}
-
 static void load(void) {
-  char *path = module_path();
-  if (path) table = load_from(path);
-  else mgp_fail(&load_error, MAGPIE_NO_MEMORY, "no memory for a path");
-  mgp_free(NULL, path);
+  static const mgp_module_request request = {.file = MGP_MEDIA_MODULE,
+                                             .symbol = MGP_MEDIA_MODULE_SYMBOL,
+                                             .lost = "files cannot be read",
+                                             .advice = "install magpie again, as a whole"};
+  table = mgp_module_load(&request, &load_error);
 }
 
 static magpie_status need(magpie_error *err) {
