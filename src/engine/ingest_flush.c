@@ -300,7 +300,9 @@ static magpie_status write_vectors(mgp_ingest *in, size_t space, magpie_error *e
   return status;
 }
 
-/* What one of two threads does. The other builds the words. */
+#define SHARED_ITEMS 64
+
+/* What one of two threads does: all that needs the store. The other builds the words. */
 typedef struct rows_job {
   mgp_ingest *in;
   magpie_status status;
@@ -312,25 +314,29 @@ typedef struct batch_job {
   mgp_batch_words words;
 } batch_job;
 
-static void write_rows(rows_job *job) {
-  mgp_ingest *in = job->in;
-  for (mgp_ingest_source *s = in->sources; s && job->status == MAGPIE_OK; s = s->next)
-    job->status = write_source(in, s, &job->error);
-  if (job->status == MAGPIE_OK) job->status = write_items(in, &job->error);
+static magpie_status write_rows(mgp_ingest *in, magpie_error *err) {
+  for (mgp_ingest_source *s = in->sources; s; s = s->next) MGP_FORWARD(write_source(in, s, err));
+  MGP_FORWARD(write_items(in, err));
+  for (size_t space = 0; space < in->space_count; space++)
+    if (space != in->words_space) MGP_FORWARD(write_vectors(in, space, err));
+  return MAGPIE_OK;
 }
 
 /* On the search pool: nothing in it may use that pool. */
 static void run_part(void *context, size_t index) {
   batch_job *job = context;
-  if (index == 0) write_rows(&job->rows);
+  if (index == 0) job->rows.status = write_rows(job->rows.in, &job->rows.error);
   else mgp_batch_words_build(&job->words);
 }
 
-/* Rows and words at once: neither needs the other. */
+/* Rows and words at once, as neither needs the other, where that is worth waking a thread. */
 static magpie_status write_rows_and_words(mgp_ingest *in, mgp_batch_words *words,
                                           magpie_error *err) {
   batch_job job = {.rows = {.in = in}, .words = *words};
-  mgp_pool_run(in->ix->pool, in->item_count > 0 ? 2 : 1, run_part, &job);
+  const size_t parts = in->item_count > 0 ? 2 : 1;
+  if (in->item_count >= SHARED_ITEMS) mgp_pool_run(in->ix->pool, parts, run_part, &job);
+  else
+    for (size_t i = 0; i < parts; i++) run_part(&job, i);
   *words = job.words;
   if (job.rows.status != MAGPIE_OK && err) *err = job.rows.error;
   return job.rows.status;
@@ -338,8 +344,6 @@ static magpie_status write_rows_and_words(mgp_ingest *in, mgp_batch_words *words
 
 static magpie_status write_all(mgp_ingest *in, mgp_batch_words *words, magpie_error *err) {
   MGP_FORWARD(write_rows_and_words(in, words, err));
-  for (size_t space = 0; space < in->space_count; space++)
-    if (space != in->words_space) MGP_FORWARD(write_vectors(in, space, err));
   if (in->item_count == 0) return MAGPIE_OK;
   MGP_FORWARD(declare_space(in, in->words_space, err));
   return mgp_batch_words_add(words, err);

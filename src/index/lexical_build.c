@@ -130,7 +130,7 @@ static size_t find_slot(term *const *slots, size_t slot_count, uint64_t hash, co
 }
 
 static bool grow_slots(mgp_lexical_builder *b) {
-  const size_t slot_count = b->slot_count * 2;
+  const size_t slot_count = b->slot_count * 4; /* all terms move: seldom is better */
   term **slots = mgp_calloc(b->alloc, slot_count, sizeof *slots);
   if (!slots) return false;
   for (size_t i = 0; i < b->slot_count; i++) {
@@ -294,9 +294,16 @@ static size_t shared_prefix(const term *a, const term *b) {
   return shared;
 }
 
-static magpie_status write_terms(mgp_lexical_builder *b, term *const *terms, magpie_error *err) {
+/* A term and its first bytes as a number, which tell most terms apart without looking at them. */
+typedef struct sorted_term {
+  uint64_t prefix;
+  term *term;
+} sorted_term;
+
+static magpie_status write_terms(mgp_lexical_builder *b, const sorted_term *terms,
+                                 magpie_error *err) {
   for (size_t i = 0; i < b->term_count; i++) {
-    const term *t = terms[i];
+    const term *t = terms[i].term;
     const size_t from = b->postings.size;
     const bool is_first = i % MGP_LEXICAL_BLOCK_TERMS == 0;
     if (is_first && !b->dictionary.failed) {
@@ -307,7 +314,7 @@ static magpie_status write_terms(mgp_lexical_builder *b, term *const *terms, mag
     }
     extremes e = {.length_min = UINT32_MAX};
     MGP_FORWARD(write_postings(b, t, &e, err));
-    const size_t shared = is_first ? 0 : shared_prefix(terms[i - 1], t);
+    const size_t shared = is_first ? 0 : shared_prefix(terms[i - 1].term, t);
     mgp_lexical_put_varint(&b->dictionary, shared);
     mgp_lexical_put_varint(&b->dictionary, t->size - shared);
     mgp_buffer_add(&b->dictionary, t->text + shared, t->size - shared);
@@ -335,25 +342,34 @@ static void write_heads(mgp_lexical_builder *b, uint32_t block_count) {
   mgp_buffer_add(&b->postings, &postings, sizeof postings);
 }
 
+static uint64_t first_bytes(const term *t) {
+  uint64_t prefix = 0;
+  for (size_t i = 0; i < sizeof prefix; i++)
+    prefix = prefix << 8 | (i < t->size ? (unsigned char)t->text[i] : 0);
+  return prefix;
+}
+
 static int compare_terms(const void *a, const void *b) {
-  const term *left = *(term *const *)a, *right = *(term *const *)b;
+  const sorted_term *x = a, *y = b;
+  if (x->prefix != y->prefix) return x->prefix < y->prefix ? -1 : 1;
+  const term *left = x->term, *right = y->term;
   const int order =
       memcmp(left->text, right->text, left->size < right->size ? left->size : right->size);
   return order ? order : (left->size > right->size) - (left->size < right->size);
 }
 
-static magpie_status sort_terms(mgp_lexical_builder *b, term **terms, magpie_error *err) {
+static magpie_status sort_terms(mgp_lexical_builder *b, sorted_term *terms, magpie_error *err) {
   size_t count = 0;
   for (size_t i = 0; i < b->slot_count; i++) {
     if (!b->slots[i]) continue;
     if (!close_posting(b, b->slots[i])) return no_memory(b, err);
-    terms[count++] = b->slots[i];
+    terms[count++] = (sorted_term){.prefix = first_bytes(b->slots[i]), .term = b->slots[i]};
   }
-  if (count > 0) qsort(terms, count, sizeof(term *), compare_terms);
+  if (count > 0) qsort(terms, count, sizeof *terms, compare_terms);
   return MAGPIE_OK;
 }
 
-static magpie_status write_sections(mgp_lexical_builder *b, term **terms, magpie_error *err) {
+static magpie_status write_sections(mgp_lexical_builder *b, sorted_term *terms, magpie_error *err) {
   static const char padding[MGP_LEXICAL_PADDING] = {0};
   const size_t blocks =
       b->term_count / MGP_LEXICAL_BLOCK_TERMS + (b->term_count % MGP_LEXICAL_BLOCK_TERMS != 0);
@@ -371,7 +387,7 @@ magpie_status mgp_lexical_builder_finish(mgp_lexical_builder *b,
                                          magpie_error *err) {
   MGP_RETURN_IF(b->is_finished, err, MAGPIE_INVALID, "the lexical segment is finished");
   b->is_finished = true;
-  term **terms = mgp_malloc(b->alloc, b->term_count * sizeof(term *));
+  sorted_term *terms = mgp_malloc(b->alloc, b->term_count * sizeof *terms);
   if (!terms) return no_memory(b, err);
   const magpie_status status = write_sections(b, terms, err);
   mgp_free(b->alloc, terms);
