@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "engine/index_evaluation.h"
+#include "store/item_batch.h"
 
 #define AXES_MAX 8
 #define POINTS_MAX 10000
@@ -161,7 +162,8 @@ static magpie_status note_fused(const sweep *w, asked_query *q, const mgp_scored
     mgp_source source = {0};
     status = mgp_store_item_get(w->base.ix->store, fused[i].id, q->arena, &item, &source, err);
     if (status != MAGPIE_OK) break;
-    const char *record = source.record
+    const char *record = mgp_source_is_batch(&source) ? item.id
+                         : source.record
                              ? source.record
                              : mgp_arena_printf(q->arena, "@%lld", (long long)source.number);
     char *shown = source.path ? mgp_path_escape(NULL, source.path) : NULL;

@@ -4,6 +4,7 @@
  */
 #include "engine/merge_segments.h"
 #include "engine/search.h"
+#include "store/item_batch.h"
 
 static magpie_status give_json(json_t *value, char **json, magpie_error *err) {
   const magpie_status status = value ? mgp_json_write(value, json, err)
@@ -75,14 +76,17 @@ static const char *or_empty(const char *text) {
 
 static json_t *item_json(const mgp_item *item, const mgp_source *source) {
   char *shown = source->path ? mgp_path_escape(NULL, source->path) : NULL;
+  const bool is_batch = mgp_source_is_batch(source);
+  const char *record = is_batch ? item->id : source->record;
+  const char *name = is_batch && source->title ? source->title : record;
   json_t *object = json_pack(
       "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o}", "id", item->id, "kind", item->kind, "source",
-      shown ? shown : or_empty(source->record), "format", or_empty(source->format), "title",
+      shown ? shown : or_empty(name), "format", or_empty(source->format), "title",
       or_empty(item->title), "context", or_empty(item->context), "language",
       or_empty(item->language), "text", or_empty(item->text), "locator",
       mgp_locator_json(&item->locator), "metadata", mgp_metadata_json(item->metadata),
       "source_metadata", mgp_metadata_json(source->metadata));
-  if (object && source->record) json_object_set_new(object, "record", json_string(source->record));
+  if (object && record) json_object_set_new(object, "record", json_string(record));
   mgp_free(NULL, shown);
   return object;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "engine/repair.h"
+#include "store/item_batch.h"
 #include "store/merge_store.h"
 
 bool mgp_repair_is_media(const mgp_item *item) {
@@ -192,6 +193,7 @@ static magpie_status lose_vector(mgp_repair *r, uint64_t number, const mgp_space
   if (!is_given) return MAGPIE_OK;
   if (!is_gone) return mgp_store_source_doubt(r->ix->store, source.number, err);
   r->check.account.kinds[number] = 0;
+  if (mgp_source_is_batch(&source)) return mgp_store_item_remove(r->ix->store, item.id, err);
   return mgp_store_source_remove(r->ix->store, source.number, NULL, err);
 }
 

@@ -3,6 +3,7 @@
  * A result: hits with their texts, scores by space, highlights; and the same as JSON.
  */
 #include "engine/search.h"
+#include "store/item_batch.h"
 
 /* ---- filling ----------------------------------------------------------------------------------
  */
@@ -39,10 +40,12 @@ static magpie_status fill_hit(mgp_search *s, const mgp_scored *scored, magpie_hi
   hit->text = text_or(item.text, "");
   hit->locator = item.locator;
   char *shown = source.path ? mgp_path_escape(s->ix->alloc, source.path) : NULL;
-  hit->source = mgp_arena_strdup(s->arena, shown ? shown : text_or(source.record, ""));
+  const char *name = mgp_source_is_batch(&source) ? text_or(source.title, item.id) : source.record;
+  hit->source = mgp_arena_strdup(s->arena, shown ? shown : text_or(name, ""));
   mgp_free(s->ix->alloc, shown);
-  hit->record =
-      source.record ? source.record : mgp_arena_printf(s->arena, "@%lld", (long long)source.number);
+  hit->record = mgp_source_is_batch(&source) ? item.id
+                : source.record              ? source.record
+                                : mgp_arena_printf(s->arena, "@%lld", (long long)source.number);
   hit->metadata_json = text_or(item.metadata, text_or(source.metadata, "{}"));
   MGP_RETURN_IF(!hit->source || !hit->record, err, MAGPIE_NO_MEMORY, "no memory for a hit");
   MGP_FORWARD(fill_scores(s, scored->id, hit, err));

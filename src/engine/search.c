@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "store/item_batch.h"
+
 #define K_MAX 10000
 #define DEPTH_MIN 1000
 #define RRF_K 60.0 /* of the paper */
@@ -97,7 +99,8 @@ static magpie_status fuse(mgp_search *s, mgp_scored **out, size_t *count, magpie
   return mgp_fuse_rrf(s->ix->alloc, lists, s->list_count, k, medium_of, s, *out, room, count, err);
 }
 
-/* Keeps the best item of each source. The best comes first, so a source seen before is dropped. */
+/* Keeps the best item of each source. The best comes first, so a source seen before is dropped.
+ * Each item of a batch is one of its own. */
 static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *count,
                                      magpie_error *err) {
   const size_t wanted = s->query->k;
@@ -119,9 +122,10 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
     }
     if (status != MAGPIE_OK && err) *err = why;
     bool seen = false;
-    for (size_t j = 0; j < kept && !seen; j++) seen = sources[j] == item.source;
+    const int64_t group = mgp_source_is_batch(&source) ? -(int64_t)item.number : item.source;
+    for (size_t j = 0; j < kept && !seen; j++) seen = sources[j] == group;
     if (status != MAGPIE_OK || seen) continue;
-    sources[kept] = item.source;
+    sources[kept] = group;
     fused[kept++] = fused[i];
   }
   mgp_arena_destroy(scratch);

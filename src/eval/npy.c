@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Matrices of numpy.save: versions 1.0 to 3.0 of the format (NEP 1), f4 or f8, little endian, C
- * order. The header is a Python literal; what is read is exactly the dictionary that NumPy writes,
- * in any order of its keys, and nothing is guessed: the sizes must add up to the file's.
+ * Matrices of numpy.save: versions 1.0 to 3.0 of the format (NEP 1), little endian, C order. The
+ * header is a Python literal; what is read is exactly the dictionary that NumPy writes, in any
+ * order of its keys, and nothing is guessed: the sizes must add up to the file's.
  */
 #include <math.h>
 
+#include "eval/matrix_file.h"
 #include "eval/measures.h"
 
 #define HEADER_MAX 65536
@@ -15,7 +16,7 @@ typedef struct header {
   const char *file;
   const char *at, *end;
   bool has_type, has_order, has_shape;
-  size_t item; /* 4 or 8 */
+  mgp_number type;
   size_t n, dim;
 } header;
 
@@ -50,11 +51,20 @@ static bool take_size(header *h, size_t *out) {
 }
 
 static magpie_status take_type(header *h, magpie_error *err) {
-  if (take(h, "'<f4'")) h->item = 4;
-  else if (take(h, "'<f8'")) h->item = 8;
-  else return broken(h->file, err, "the numbers must be '<f4' or '<f8': x.astype('float32')");
-  h->has_type = true;
-  return MAGPIE_OK;
+  static const struct {
+    const char *text;
+    mgp_number type;
+  } types[] = {{"'<f4'", MGP_F32}, {"'<f8'", MGP_F64}, {"'<f2'", MGP_F16},
+               {"'|u1'", MGP_U8},  {"'|i1'", MGP_S8},  {"'<i4'", MGP_S32}};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    if (!take(h, types[i].text)) continue;
+    h->type = types[i].type;
+    h->has_type = true;
+    return MAGPIE_OK;
+  }
+  return broken(h->file, err,
+                "the numbers must be '<f4', '<f8', '<f2', '|u1', '|i1' or '<i4': "
+                "x.astype('float32')");
 }
 
 static magpie_status take_order(header *h, magpie_error *err) {
@@ -90,47 +100,16 @@ static magpie_status parse_header(header *h, magpie_error *err) {
   return MAGPIE_OK;
 }
 
-/* Little endian, at any alignment. */
-static uint64_t little(const unsigned char *data, size_t size) {
+/* Little endian. */
+static uint64_t length_field(const unsigned char *data, size_t size) {
   uint64_t value = 0;
   for (size_t i = size; i > 0; i--) value = value << 8 | data[i - 1];
   return value;
 }
 
-static double number_at(const unsigned char *data, size_t item) {
-  if (item == 4) {
-    const uint32_t bits = (uint32_t)little(data, 4);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return (double)value;
-  }
-  const uint64_t bits = little(data, 8);
-  double value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-static magpie_status copy_rows(const header *h, const unsigned char *data, mgp_vectors *out,
-                               magpie_error *err) {
-  out->n = h->n, out->dim = h->dim;
-  out->rows = mgp_calloc(NULL, h->n * h->dim, sizeof *out->rows);
-  MGP_RETURN_IF(!out->rows, err, MAGPIE_NO_MEMORY, "no memory for the vectors of %s", h->file);
-  for (size_t i = 0; i < h->n * h->dim; i++) {
-    out->rows[i] = (float)number_at(data + i * h->item, h->item);
-    if (isfinite(out->rows[i])) continue;
-    const magpie_status status =
-        mgp_fail(err, MAGPIE_FORMAT, "%s: row %zu, column %zu is not a finite float", h->file,
-                 i / h->dim, i % h->dim);
-    mgp_fail_place(err, "%s", h->file);
-    mgp_vectors_fini(out);
-    return status;
-  }
-  return MAGPIE_OK;
-}
-
-magpie_status mgp_npy_parse(const char *file, const unsigned char *data, size_t size,
-                            mgp_vectors *out, magpie_error *err) {
-  *out = (mgp_vectors){0};
+magpie_status mgp_npy_matrix(const char *file, const unsigned char *data, size_t size,
+                             mgp_matrix *out, magpie_error *err) {
+  *out = (mgp_matrix){0};
   if (size < MAGIC_SIZE + 4 || memcmp(data, "\x93NUMPY", MAGIC_SIZE) != 0)
     return broken(file, err, "not a .npy file");
   const unsigned version = data[MAGIC_SIZE];
@@ -138,19 +117,50 @@ magpie_status mgp_npy_parse(const char *file, const unsigned char *data, size_t 
     return broken(file, err, "a version of .npy that is not 1.0, 2.0 or 3.0");
   const size_t field = version == 1 ? 2 : 4, start = MAGIC_SIZE + 2 + field;
   if (size < start) return broken(file, err, "the file ends within its header");
-  const uint64_t length = little(data + MAGIC_SIZE + 2, field);
+  const uint64_t length = length_field(data + MAGIC_SIZE + 2, field);
   if (length > HEADER_MAX || length > size - start)
     return broken(file, err, "the file ends within its header, or its header is over 64 KiB");
   const char *text = (const char *)data + start;
   header h = {.file = file, .at = text, .end = text + length};
   MGP_FORWARD(parse_header(&h, err));
   if (h.n == 0 || h.dim == 0) return broken(file, err, "there are no vectors in the array");
-  if (h.n > MGP_VALUES_MAX || h.dim > MGP_DIMENSIONS_MAX)
-    return mgp_fail(err, MAGPIE_LIMIT, "%s: %zu x %zu is more than %d x %d", file, h.n, h.dim,
-                    MGP_VALUES_MAX, MGP_DIMENSIONS_MAX);
-  size_t bytes = 0;
-  MGP_FORWARD(mgp_check_product(h.n * h.dim, h.item, &bytes, err));
-  if (bytes != size - start - (size_t)length)
-    return broken(file, err, "the file's size does not follow from its shape: is it cut short?");
-  return copy_rows(&h, data + start + length, out, err);
+  if (h.n > MGP_MATRIX_ROWS_MAX || h.dim > MGP_MATRIX_DIM_MAX)
+    return mgp_fail(err, MAGPIE_LIMIT, "%s: %zu x %zu is more than %llu x %d", file, h.n, h.dim,
+                    (unsigned long long)MGP_MATRIX_ROWS_MAX, MGP_MATRIX_DIM_MAX);
+  const size_t pitch = h.dim * mgp_number_size(h.type), body = size - start - (size_t)length;
+  if (body % pitch != 0 || body / pitch != h.n) {
+    const magpie_status status = mgp_fail(
+        err, MAGPIE_FORMAT,
+        "%s: the file's size does not follow from its shape: %zu rows of %zu bytes are expected "
+        "from byte %zu on, there are %zu bytes; is it cut short?",
+        file, h.n, pitch, start + (size_t)length, body);
+    mgp_fail_place(err, "%s", file);
+    return status;
+  }
+  *out = (mgp_matrix){
+      .data = data + start + length, .pitch = pitch, .n = h.n, .dim = h.dim, .type = h.type};
+  return MAGPIE_OK;
+}
+
+magpie_status mgp_npy_parse(const char *file, const unsigned char *data, size_t size,
+                            mgp_vectors *out, magpie_error *err) {
+  mgp_matrix m;
+  *out = (mgp_vectors){0};
+  MGP_FORWARD(mgp_npy_matrix(file, data, size, &m, err));
+  MGP_RETURN_IF(m.n > MGP_VALUES_MAX, err, MAGPIE_LIMIT, "%s: %zu rows are more than %d", file, m.n,
+                MGP_VALUES_MAX);
+  out->n = m.n, out->dim = m.dim;
+  out->rows = mgp_calloc(NULL, m.n * m.dim, sizeof *out->rows);
+  MGP_RETURN_IF(!out->rows, err, MAGPIE_NO_MEMORY, "no memory for the vectors of %s", file);
+  for (size_t i = 0; i < m.n * m.dim; i++) {
+    if (i % m.dim == 0) mgp_matrix_row(&m, i / m.dim, out->rows + i);
+    if (isfinite(out->rows[i])) continue;
+    const magpie_status status =
+        mgp_fail(err, MAGPIE_FORMAT, "%s: row %zu, column %zu is not a finite float", file,
+                 i / m.dim, i % m.dim);
+    mgp_fail_place(err, "%s", file);
+    mgp_vectors_fini(out);
+    return status;
+  }
+  return MAGPIE_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writing a segment file in pieces, and the step of a transaction that puts it in the place of
- * others. The header comes last: the checksums of the sections are taken from the finished file.
+ * others. The header comes last: the checksums of the sections are those of what was written.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash_stream.h"
 #include "store/catalog.h"
 #include "store/merge_store.h"
 #include "store/segment.h"
 #include "store/store_io.h"
 
 #define STREAM_BUFFER ((size_t)256 << 10)
+/* So often the disk is told to begin with what it got, so that the fsync finds little left. */
+#define WRITEBACK_BYTES ((uint64_t)8 << 20)
 #define OPEN_TRIES 16
 #define STREAM_HEAD                                                                                \
   ((SEGMENT_HEADER_SIZE + SEGMENT_SECTIONS_MAX * SEGMENT_ENTRY_SIZE + SEGMENT_ALIGN - 1) /         \
@@ -36,6 +39,8 @@ struct mgp_segment_stream {
   mgp_segment_header header;
   mgp_segment_entry entries[SEGMENT_SECTIONS_MAX];
   uint32_t section_count;
+  mgp_hash_stream *hash; /* of the section that is open */
+  uint64_t told;         /* bytes that the disk knows of */
   bool is_finished, is_taken;
   bool is_synced; /* by `finish`, not at the next sync point */
 };
@@ -118,7 +123,8 @@ magpie_status mgp_segment_stream_create(mgp_store *s, const char *space, mgp_seg
   stream->main.fd = stream->aside.fd = -1;
   stream->space = mgp_strdup(s->alloc, space);
   stream->folder = mgp_path_join(s->alloc, s->path, SEGMENTS_FOLDER);
-  magpie_status status = stream->space && stream->folder
+  stream->hash = mgp_hash_stream_create();
+  magpie_status status = stream->space && stream->folder && stream->hash
                              ? open_file(stream, "part", &stream->main, &stream->path, err)
                              : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to write to %s", s->path);
   if (status == MAGPIE_OK && !output_pad(&stream->main, STREAM_HEAD))
@@ -136,6 +142,7 @@ void mgp_segment_stream_destroy(mgp_segment_stream *stream) {
   if (!stream->is_taken && stream->main.fd >= 0) mgp_store_io_table()->unlink(stream->path);
   output_close(stream->alloc, &stream->main);
   output_close(stream->alloc, &stream->aside);
+  mgp_hash_stream_destroy(stream->hash);
   mgp_free(stream->alloc, stream->space);
   mgp_free(stream->alloc, stream->folder);
   mgp_free(stream->alloc, stream->path);
@@ -149,6 +156,8 @@ static bool end_section(mgp_segment_stream *stream) {
   if (stream->section_count > 0) {
     mgp_segment_entry *last = &stream->entries[stream->section_count - 1];
     last->size = stream->main.size - last->offset;
+    last->checksum = mgp_hash_stream_value(stream->hash);
+    mgp_hash_stream_reset(stream->hash);
   }
   return output_pad(&stream->main, mgp_segment_align(stream->main.size));
 }
@@ -165,7 +174,13 @@ magpie_status mgp_segment_stream_section(mgp_segment_stream *stream, uint32_t ki
 
 magpie_status mgp_segment_stream_write(mgp_segment_stream *stream, const void *bytes, size_t size,
                                        magpie_error *err) {
-  return output_write(&stream->main, bytes, size) ? MAGPIE_OK : fail_writing(stream, err);
+  mgp_hash_stream_add(stream->hash, bytes, size);
+  if (!output_write(&stream->main, bytes, size)) return fail_writing(stream, err);
+  if (stream->is_synced && stream->main.size - stream->told >= WRITEBACK_BYTES) {
+    mgp_store_start_writeback(stream->main.fd);
+    stream->told = stream->main.size;
+  }
+  return MAGPIE_OK;
 }
 
 magpie_status mgp_segment_stream_aside(mgp_segment_stream *stream, const void *bytes, size_t size,
@@ -203,20 +218,6 @@ magpie_status mgp_segment_stream_back(mgp_segment_stream *stream, magpie_error *
 /* ---- the end ----------------------------------------------------------------------------------
  */
 
-/* From the file, through the page cache: nothing of it is held. */
-static magpie_status checksum_sections(mgp_segment_stream *stream, magpie_error *err) {
-  mgp_map map = {0};
-  MGP_FORWARD(mgp_map_open(stream->path, &map, err));
-  const bool is_whole = map.size == stream->main.size;
-  for (uint32_t i = 0; is_whole && i < stream->section_count; i++) {
-    mgp_segment_entry *e = &stream->entries[i];
-    e->checksum = mgp_hash64(map.data + e->offset, (size_t)e->size);
-  }
-  mgp_map_close(&map);
-  MGP_RETURN_IF(!is_whole, err, MAGPIE_IO, "%s changed while it was written", stream->path);
-  return MAGPIE_OK;
-}
-
 static magpie_status write_header(mgp_segment_stream *stream, uint64_t count, magpie_error *err) {
   struct {
     mgp_segment_header header;
@@ -248,7 +249,6 @@ magpie_status mgp_segment_stream_finish(mgp_segment_stream *stream, uint64_t cou
   MGP_RETURN_IF(stream->is_finished || stream->section_count == 0, err, MAGPIE_INVALID,
                 "%s has no section, or is finished", stream->path);
   if (!end_section(stream) || !output_flush(&stream->main)) return fail_writing(stream, err);
-  MGP_FORWARD(checksum_sections(stream, err));
   MGP_FORWARD(write_header(stream, count, err));
   stream->is_finished = true;
   return MAGPIE_OK;

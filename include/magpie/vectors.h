@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * For those who bring their own vectors: adding many at once, from memory or from the files that
+ * vectors come in, and how fast and how exact our indexes would be on them.
+ */
+#ifndef MAGPIE_VECTORS_H
+#define MAGPIE_VECTORS_H
+
+#include "magpie/magpie.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MAGPIE_VECTOR_DIM_MAX 65536
+
+typedef struct magpie_vectors_options {
+  size_t size;
+  const uint64_t *numbers; /* [n] ids, written in decimal; read where `ids` is NULL */
+  uint64_t first;          /* without ids and numbers: they are first, first + 1, ... */
+  const char *kind;        /* of the items, up to 32 bytes, no comma; NULL: "vector" */
+  const char *title;       /* where they are from: `source` of their hits; or NULL */
+  magpie_progress progress;
+  void *progress_context;
+  const volatile int *cancel; /* becomes non-zero: what was committed stays, CANCELLED */
+} magpie_vectors_options;
+
+MAGPIE_API void magpie_vectors_options_defaults(magpie_vectors_options *options);
+
+/* Adds `n` vectors of `dim` floats, row after row, to a space (NULL: "vectors"), which the first
+ * call makes. They are read where they lie and stored with length 1: scores are cosines. Many times
+ * faster than magpie_add_records: they share one source, and have neither text nor metadata.
+ *
+ * An id is 1 to 512 bytes without control characters, no @ at its start and no # with a number at
+ * its end (items of files and records are called so). It names one vector of the index: an id given
+ * again, in whatever space, replaces the vector that it named; of one id twice in a call the last
+ * counts. Records of magpie_add_records have names of their own.
+ *
+ * All rows are looked at first: INVALID names the first whose numbers are not finite, whose length
+ * is zero or too large for a float, or whose id is wrong, and none is added; so it is when `dim` is
+ * not that of the space or not 1 to MAGPIE_VECTOR_DIM_MAX. n == 0 is no error and changes nothing.
+ * Up to 2^20 vectors or 1 GiB are one commit. One writer at a time. */
+MAGPIE_API magpie_status magpie_space_add_vectors(magpie *ix, const char *space,
+                                                  const char *const *ids, const float *vectors,
+                                                  size_t n, size_t dim,
+                                                  const magpie_vectors_options *options,
+                                                  magpie_report *report, magpie_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
