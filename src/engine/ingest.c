@@ -215,6 +215,7 @@ magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err) {
   if (!in) return MAGPIE_OK;
   magpie *ix = in->ix;
   pthread_mutex_lock(&in->mutex);
+  in->is_closing = true;
   /* After a cancel, too: what was read is a few seconds of encoding, and the next run goes on
    * there. */
   if (in->status == MAGPIE_OK) mgp_ingest_flush(in);

@@ -70,6 +70,7 @@ struct mgp_ingest {
   bool languages_changed;
   double last_commit;
   atomic_uint_fast64_t flushes; /* read without the mutex */
+  bool is_closing; /* the merges that are due come next */
   bool merge_failed;
   magpie_status status; /* the first error that ends the ingest */
   magpie_error error;

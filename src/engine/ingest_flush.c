@@ -489,5 +489,5 @@ void mgp_ingest_flush(mgp_ingest *in) {
   mgp_ingest_drop(in);
   in->last_commit = mgp_clock_seconds();
   if (status == MAGPIE_OK) mgp_ingest_tell(in, MAGPIE_EVENT_COMMIT, NULL, NULL);
-  if (status == MAGPIE_OK) mgp_ingest_merge(in, mgp_engine_merge_small);
+  if (status == MAGPIE_OK && !in->is_closing) mgp_ingest_merge(in, mgp_engine_merge_small);
 }

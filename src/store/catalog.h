@@ -123,6 +123,7 @@ struct mgp_store {
   mgp_connection *writer; /* NULL when read_only */
   int lock_fd;            /* -1: not locked */
   bool in_transaction;
+  bool has_deaths;         /* an item died in this transaction */
   bool is_spoilt;          /* a file of this transaction is not whole: it can only be rolled back */
   mgp_head head;           /* as the transaction will write it */
   mgp_numbers segments;    /* files written by this transaction */
@@ -147,6 +148,9 @@ struct mgp_store {
   pthread_mutex_t pool_lock;
   mgp_connection *idle;
   int idle_count;
+  struct mgp_counted *counted; /* the segments as last counted (live_counts.c) */
+  size_t counted_count;
+  uint64_t counted_at; /* the generation of which that is true */
 
   /* guarded by snapshot_lock */
   pthread_mutex_t snapshot_lock;

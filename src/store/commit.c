@@ -41,7 +41,7 @@ magpie_status mgp_store_begin(mgp_store *s, magpie_error *err) {
   }
   if (s->head.next_segment < next_segment) s->head.next_segment = next_segment;
   s->in_transaction = true;
-  s->is_spoilt = false;
+  s->is_spoilt = s->has_deaths = false;
   s->segments.count = s->thumbs.count = s->dead_thumbs.count = s->dead_segments.count = 0;
   return MAGPIE_OK;
 }
@@ -100,6 +100,7 @@ magpie_status mgp_store_commit(mgp_store *s, uint64_t *generation, magpie_error 
     return status;
   }
   s->head.generation++;
+  mgp_counts_committed(s);
   if (generation) *generation = s->head.generation;
   s->thumbs.count = 0;
   mgp_store_committed(s);

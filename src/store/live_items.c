@@ -124,6 +124,7 @@ magpie_status mgp_live_set(mgp_store *s, int64_t number, int kind, magpie_error 
     s->is_spoilt = true; /* the row of the item is written already */
     return status;
   }
+  if (kind == 0) s->has_deaths = true;
   b->kinds[number % LIVE_BLOCK] = (unsigned char)kind;
   b->is_changed = true;
   return MAGPIE_OK;
@@ -158,6 +159,7 @@ static magpie_status rebuild_rows(mgp_store *s, sqlite3_stmt *items, magpie_erro
 
 magpie_status mgp_live_rebuild(mgp_store *s, magpie_error *err) {
   mgp_live_clear(s);
+  s->has_deaths = true; /* who knows what the rows said before */
   MGP_FORWARD(mgp_catalog_run(s, s->writer, SQL_LIVE_REMOVE_ALL, err));
   sqlite3_stmt *items = NULL;
   MGP_FORWARD(mgp_catalog_statement(s, s->writer, SQL_ITEM_KINDS, &items, err));

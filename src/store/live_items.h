@@ -27,6 +27,23 @@ void mgp_live_clear(mgp_store *s);
 /* Writes the table anew from the rows of `item`, in a transaction. */
 magpie_status mgp_live_rebuild(mgp_store *s, magpie_error *err);
 
+/* ---- rows that live, by segment (live_counts.c) -------------------------------------------------
+ */
+
+struct mgp_segment_info;
+/* Fills what was counted of this segment at this generation; false: nothing. */
+bool mgp_counts_find(mgp_store *s, uint64_t generation, uint64_t checksum,
+                     struct mgp_segment_info *info);
+/* Remembers what was counted, of all segments, by number. */
+void mgp_counts_keep(mgp_store *s, uint64_t generation, const struct mgp_segment_info *infos,
+                     const uint64_t *checksums, size_t count);
+/* After a commit of this handle, which head.generation counts already. */
+void mgp_counts_committed(mgp_store *s);
+void mgp_counts_free(mgp_store *s);
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+
 /* Calls fn for runs of living items of one kind, ascending, of the numbers in [first, end), in the
  * read transaction of `c`. CORRUPT for a row that is not what mgp_live_write writes. Reads a
  * catalog of format 1 too, item by item. */

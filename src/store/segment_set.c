@@ -54,6 +54,7 @@ static magpie_status fill_bits(mgp_store *s, mgp_connection *c, int64_t next_ite
 typedef struct segment_list {
   mgp_segment_info *infos;
   uint64_t *checksums;
+  bool *is_known; /* counted before */
   size_t count, capacity, checksum_capacity;
 } segment_list;
 
@@ -103,6 +104,20 @@ static void count_one(mgp_store *s, const live_bits *bits, uint64_t checksum,
   mgp_segment_bytes_close(s->alloc, &bytes);
 }
 
+/* What is known already; *all: that is everything. */
+static magpie_status take_known(mgp_store *s, mgp_alloc *a, uint64_t generation, segment_list *list,
+                                bool *all, magpie_error *err) {
+  list->is_known = mgp_calloc(a, list->count + 1, sizeof *list->is_known);
+  MGP_RETURN_IF(!list->is_known, err, MAGPIE_NO_MEMORY, "no memory for the segments of %s",
+                s->path);
+  *all = true;
+  for (size_t i = 0; i < list->count; i++) {
+    list->is_known[i] = mgp_counts_find(s, generation, list->checksums[i], &list->infos[i]);
+    *all = *all && list->is_known[i];
+  }
+  return MAGPIE_OK;
+}
+
 magpie_status mgp_store_segments(mgp_store *s, mgp_alloc *a, bool count_live,
                                  mgp_segment_info **out, size_t *count, magpie_error *err) {
   *out = NULL;
@@ -115,11 +130,17 @@ magpie_status mgp_store_segments(mgp_store *s, mgp_alloc *a, bool count_live,
   magpie_status status = mgp_catalog_run(s, c, SQL_READ_BEGIN, err);
   if (status == MAGPIE_OK) status = mgp_catalog_head(s, c, &head, err);
   if (status == MAGPIE_OK) status = read_list(s, c, a, &list, err);
-  if (status == MAGPIE_OK && count_live) status = fill_bits(s, c, head.next_item, &bits, err);
+  bool all = !count_live;
+  if (status == MAGPIE_OK && count_live)
+    status = take_known(s, a, head.generation, &list, &all, err);
+  if (status == MAGPIE_OK && !all) status = fill_bits(s, c, head.next_item, &bits, err);
   mgp_catalog_release(s, c);
-  for (size_t i = 0; status == MAGPIE_OK && count_live && i < list.count; i++)
-    count_one(s, &bits, list.checksums[i], &list.infos[i]);
+  for (size_t i = 0; status == MAGPIE_OK && !all && i < list.count; i++)
+    if (!list.is_known[i]) count_one(s, &bits, list.checksums[i], &list.infos[i]);
+  if (status == MAGPIE_OK && !all)
+    mgp_counts_keep(s, head.generation, list.infos, list.checksums, list.count);
   mgp_free(s->alloc, bits.bits);
+  mgp_free(a, list.is_known);
   mgp_free(a, list.checksums);
   if (status != MAGPIE_OK) {
     mgp_free(a, list.infos);

@@ -10,6 +10,7 @@
 
 #include "store/catalog.h"
 #include "store/catalog_memory.h"
+#include "store/live_items.h"
 #include "store/store_io.h"
 
 static bool is_ours(const char *name) {
@@ -161,6 +162,7 @@ void mgp_store_close(mgp_store **store) {
   close_writer(s);
   mgp_store_kinds_clear(s);
   mgp_free(s->alloc, s->kinds);
+  mgp_counts_free(s);
   mgp_free(s->alloc, s->segments.items);
   mgp_free(s->alloc, s->thumbs.items);
   mgp_free(s->alloc, s->dead_thumbs.items);
