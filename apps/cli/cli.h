@@ -93,6 +93,10 @@ int cli_usage(const cli_arguments *a, const char *format, ...)
 bool cli_parse_bytes(const char *text, uint64_t *out);
 bool cli_parse_count(const char *text, long min, long max, long *out);
 
+/* Prints JSON that the library gave, as it is or through `print` (NULL: as it is), and frees it.
+ * (look_command.c) */
+int cli_print_json(const cli_common *common, char *json, void (*print)(const json_t *));
+
 /* Opens the index that the options name. EXIT_OK or an exit code with the error printed. */
 int cli_open(const cli_common *common, bool read_only, magpie **out);
 /* Prints an error of the library and gives the exit code that fits it. */

@@ -103,6 +103,11 @@ static const cli_option merge_options[] = {
 static const cli_option restore_options[] = {{0, "force", NULL, "replace an index that is there"},
                                              {0, NULL, NULL, NULL}};
 
+static const cli_option models_options[] = {
+    {0, "rollback", NULL, "use: drop an unfinished change, or go back to the model before"},
+    {0, "forget", NULL, "use: free the vectors of models that are not in use"},
+    {0, NULL, NULL, NULL}};
+
 static const cli_option version_options[] = {
     {0, "features", NULL, "list formats, libraries and processor tiers"}, {0, NULL, NULL, NULL}};
 
@@ -176,13 +181,17 @@ const cli_command cli_commands[] = {
      "Reads the snapshot wholly and checks it before anything changes. --force replaces the index "
      "that is there, in one step, unless somebody writes to it.",
      restore_options, "magpie restore ~/backup/photos-monday.mgp -x photos.mgp", cli_restore},
-    {"models", "list|show|verify|add|pull|prepare|remove [NAME]", "the model packs",
+    {"models", "list|show|verify|add|pull|prepare|remove|use [NAME]",
+     "the model packs, and which one an index uses",
      "list: packs installed and offered. show NAME: its pack.json. verify [NAME]: sizes and "
      "checksums. "
      "add DIR: install a folder with a pack.json. pull NAME: fetch a pack of the catalogue, or "
      "BASE-URL/ORG/NAME[@REVISION] from a model hub; an interrupted download resumes. "
-     "prepare: compute what packs need of each other, once. remove NAME.",
-     no_options, "magpie models verify", cli_models},
+     "prepare: compute what packs need of each other, once. remove NAME. "
+     "use NAME: change the index (-x) to this pack: all items are encoded again beside the old "
+     "vectors, which searches go on to use until one commit puts the new ones in their place. "
+     "Stopped or killed, the same command goes on. --rollback goes back.",
+     models_options, "magpie models use bge-small-en-v1.5 -x photos.mgp", cli_models},
     {"version", "", "version, and what this build can do", "", version_options,
      "magpie version --features", cli_version},
     {"help", "[COMMAND]", "help for a command", "", help_options, "magpie help search", cli_help},

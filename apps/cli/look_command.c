@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * magpie status, get, models and version: what only looks.
+ * magpie status, get and version: what only looks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,18 @@
 static const char *text_of(const json_t *object, const char *name) {
   const char *text = json_string_value(json_object_get(object, name));
   return text ? text : "";
+}
+
+int cli_print_json(const cli_common *common, char *json, void (*print)(const json_t *)) {
+  if (common->json || !print) {
+    puts(json);
+  } else {
+    json_t *value = json_loads(json, 0, NULL);
+    print(value);
+    json_decref(value);
+  }
+  magpie_free(json);
+  return EXIT_OK;
 }
 
 /* ---- status -------------------------------------------------------------------------------------
@@ -22,9 +34,11 @@ static void print_spaces(const json_t *spaces) {
   if (json_array_size(spaces)) puts("spaces");
   json_array_foreach(spaces, i, space) {
     const char *pack = text_of(space, "pack");
-    printf("  %-16s %9s %s  %s\n", text_of(space, "name"),
+    const bool is_kept = json_is_false(json_object_get(space, "active"));
+    printf("  %-16s %9s %s  %s%s\n", text_of(space, "name"),
            cli_count_text(count, (uint64_t)json_integer_value(json_object_get(space, "vectors"))),
-           json_integer_value(json_object_get(space, "dim")) ? "vectors" : "texts  ", pack);
+           json_integer_value(json_object_get(space, "dim")) ? "vectors" : "texts  ", pack,
+           is_kept ? " (not in use)" : "");
   }
 }
 
@@ -47,6 +61,9 @@ static void print_status(const json_t *s) {
     printf("  %-16s %9s\n", kind, cli_count_text(a, (uint64_t)json_integer_value(count)));
   }
   print_spaces(json_object_get(s, "spaces"));
+  if (text_of(s, "model_change")[0])
+    printf("a change to the model %s has not ended: `magpie models use %s` goes on\n",
+           text_of(s, "model_change"), text_of(s, "model_change"));
   const json_t *dead = json_object_get(s, "dead");
   const json_int_t rows = json_integer_value(json_object_get(dead, "rows"));
   printf("%zu segments", json_array_size(json_object_get(s, "segments")));
@@ -154,105 +171,6 @@ int cli_get(int argc, char **argv) {
   return code;
 }
 
-/* ---- models
- * ---------------------------------------------------------------------------------------- */
-
-static void print_models(const json_t *list) {
-  size_t i;
-  const json_t *row;
-  char size[32];
-  json_array_foreach(list, i, row) {
-    const bool installed = json_is_true(json_object_get(row, "installed"));
-    printf("%s%-28s%s %-9s %s%s\n", cli_style(stdout, "bold"), text_of(row, "name"),
-           cli_style(stdout, "off"),
-           installed
-               ? cli_bytes_text(size, (double)json_integer_value(json_object_get(row, "bytes")))
-               : "offered",
-           text_of(row, "problem")[0] ? "PROBLEM: " : "",
-           text_of(row, "problem")[0] ? text_of(row, "problem") : text_of(row, "description"));
-  }
-  if (json_array_size(list) == 0) puts("no packs; `make setup` in the source tree fetches them");
-}
-
-static void print_checks(const json_t *list) {
-  size_t i;
-  const json_t *row;
-  json_array_foreach(list, i, row) {
-    const bool ok = json_is_true(json_object_get(row, "ok"));
-    printf("%s%s%s %s/%s %s\n", cli_style(stdout, ok ? "green" : "red"), ok ? "ok    " : "WRONG ",
-           cli_style(stdout, "off"), text_of(row, "pack"), text_of(row, "file"),
-           text_of(row, "reason"));
-  }
-}
-
-static int print_model_json(const cli_common *common, char *json, void (*print)(const json_t *)) {
-  if (common->json || !print) {
-    puts(json);
-  } else {
-    json_t *value = json_loads(json, 0, NULL);
-    print(value);
-    json_decref(value);
-  }
-  magpie_free(json);
-  return EXIT_OK;
-}
-
-static int pull_model(const cli_common *common, const char *name) {
-  magpie_add_options options;
-  cli_progress progress;
-  magpie_error err = {0};
-  magpie_add_options_defaults(&options);
-  cli_progress_init(&progress, common);
-  cli_catch_interrupt();
-  options.progress = cli_progress_event;
-  options.progress_context = &progress;
-  options.cancel = &cli_interrupted;
-  if (magpie_models_pull(common->packs, name, &options, &err)) return cli_report_error(&err);
-  if (!common->json) printf("%s is installed\n", name);
-  return EXIT_OK;
-}
-
-static int run_models(const cli_arguments *a, const char *verb, const char *name) {
-  const char *packs = a->common.packs;
-  magpie_error err = {0};
-  char *json = NULL;
-  magpie_status status = MAGPIE_OK;
-  if (strcmp(verb, "list") == 0) {
-    if (magpie_models_list(packs, &json, &err)) return cli_report_error(&err);
-    return print_model_json(&a->common, json, print_models);
-  }
-  if (strcmp(verb, "verify") == 0) {
-    status = magpie_models_verify(packs, name, &json, &err);
-    if (json) print_model_json(&a->common, json, print_checks);
-    return status ? cli_report_error(&err) : EXIT_OK;
-  }
-  if (strcmp(verb, "prepare") == 0)
-    return magpie_models_prepare(packs, &err) ? cli_report_error(&err) : EXIT_OK;
-  if (!name) return cli_usage(a, "%s needs the name of a pack", verb);
-  if (strcmp(verb, "show") == 0) {
-    if (magpie_models_show(packs, name, &json, &err)) return cli_report_error(&err);
-    return print_model_json(&a->common, json, NULL);
-  }
-  if (strcmp(verb, "pull") == 0) return pull_model(&a->common, name);
-  if (strcmp(verb, "add") == 0) status = magpie_models_add(packs, name, &err);
-  else if (strcmp(verb, "remove") == 0) status = magpie_models_remove(packs, name, &err);
-  else return cli_usage(a, "there is no `models %s`; list, show, verify, add, pull, remove", verb);
-  return status ? cli_report_error(&err) : EXIT_OK;
-}
-
-int cli_models(int argc, char **argv) {
-  cli_arguments a;
-  cli_arguments_init(&a, "models", argc, argv);
-  while (cli_arguments_next(&a)) {
-  }
-  const int left = argc - a.next;
-  const int code = left < 1 || left > 2
-                       ? cli_usage(&a, "expected list, show, verify, add, pull, prepare or remove")
-                       : run_models(&a, argv[a.next], left == 2 ? argv[a.next + 1] : NULL);
-  cli_arguments_fini(&a);
-  return code;
-}
-
 /* ---- version
  * --------------------------------------------------------------------------------------- */
 
@@ -279,7 +197,7 @@ int cli_version(int argc, char **argv) {
     char *json = NULL;
     if (!a.common.json) printf("magpie %s\n", magpie_version());
     if (magpie_features(&json, &err)) code = cli_report_error(&err);
-    else print_model_json(&a.common, json, print_features);
+    else cli_print_json(&a.common, json, print_features);
   }
   cli_arguments_fini(&a);
   return code;

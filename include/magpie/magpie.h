@@ -432,6 +432,25 @@ MAGPIE_API void magpie_check_options_defaults(magpie_check_options *options);
  * "section","what","items","examples","sources"}],"leftovers"}. magpie_free it. */
 MAGPIE_API magpie_status magpie_check(const char *path, const magpie_check_options *options,
                                       char **json, magpie_error *err);
+/* Changes the index to the installed version of a pack, for the spaces that the pack fills: every
+ * item is encoded again, texts from the catalog, pictures and sounds from their files (pictures
+ * whose file is gone from their thumbnails), and then one commit puts the new vectors in the place
+ * of the old ones. Until then searches and writers have the old model; others may write meanwhile.
+ * A call that ended early (CANCELLED, a kill) is gone on with by the same call. The vectors of the
+ * model before are kept. JSON {"pack","items","encoded","from_thumbnails","lost_count",
+ * "generation","lost":[{"id","source","what"}]}; magpie_free it. MODEL: the pack is not installed
+ * or does not work. Of `options` progress (files are items here), cancel and limits count. */
+MAGPIE_API magpie_status magpie_model_use(magpie *ix, const char *pack,
+                                          const magpie_add_options *options, char **json,
+                                          magpie_error *err);
+/* Drops a change that has not ended; else goes back to the model before, with the vectors that were
+ * kept and what has to be encoded of items that came since. NOT_FOUND: nothing was changed. JSON as
+ * magpie_model_use, or {"pack","spaces_dropped","generation"} where vectors were only dropped. */
+MAGPIE_API magpie_status magpie_model_rollback(magpie *ix, const magpie_add_options *options,
+                                               char **json, magpie_error *err);
+/* Drops the vectors of models that are not in use. INVALID while a change has not ended. JSON
+ * {"pack","spaces_dropped","generation"}. */
+MAGPIE_API magpie_status magpie_model_forget(magpie *ix, char **json, magpie_error *err);
 /* Rebuilds what a deep check finds damaged, from stored texts and from the files themselves, and
  * lists what is lost: JSON
  * {"ok","generation","problems","remaining","segments_rebuilt","items_rebuilt",

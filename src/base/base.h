@@ -95,6 +95,14 @@ char *mgp_arena_printf(mgp_arena *arena, const char *format, ...) MGP_PRINTF(2, 
 void mgp_arena_reset(mgp_arena *arena);
 void mgp_arena_destroy(mgp_arena *arena);
 
+/* Bit `at` of a field of bits. */
+static inline bool mgp_bit_get(const unsigned char *bits, uint64_t at) {
+  return bits[at >> 3] >> (at & 7) & 1;
+}
+static inline void mgp_bit_set(unsigned char *bits, uint64_t at) {
+  bits[at >> 3] |= (unsigned char)(1u << (at & 7));
+}
+
 /* A growing array: MGP_GROW(a, items, count, capacity, need) makes room for `need` elements or
  * yields false and leaves all as it was. */
 bool mgp_grow(mgp_alloc *a, void **items, size_t *capacity, size_t need, size_t element);

@@ -16,22 +16,14 @@
 /* ---- bits -------------------------------------------------------------------------------------
  */
 
-static bool get_bit(const unsigned char *bits, uint64_t at) {
-  return bits[at >> 3] >> (at & 7) & 1;
-}
-
-static void set_bit(unsigned char *bits, uint64_t at) {
-  bits[at >> 3] |= (unsigned char)(1u << (at & 7));
-}
-
 bool mgp_check_is_whole(const mgp_check *check, size_t space, uint64_t item) {
   return space < check->account.space_count && item < check->account.kinds_size &&
-         get_bit(check->whole[space], item);
+         mgp_bit_get(check->whole[space], item);
 }
 
 void mgp_check_mark_whole(mgp_check *check, size_t space, uint64_t item) {
   if (space < check->account.space_count && item < check->account.kinds_size)
-    set_bit(check->whole[space], item);
+    mgp_bit_set(check->whole[space], item);
 }
 
 static magpie_status make_bits(mgp_check *k, magpie_error *err) {
@@ -54,7 +46,7 @@ static magpie_status make_bits(mgp_check *k, magpie_error *err) {
 
 size_t mgp_check_space(const mgp_check *check, const char *name) {
   for (size_t i = 0; i < check->account.space_count; i++)
-    if (mgp_text_equal(check->account.spaces[i].name, name)) return i;
+    if (mgp_text_equal(check->account.spaces[i].key, name)) return i;
   return SIZE_MAX;
 }
 
@@ -184,8 +176,8 @@ static magpie_status take_items(mgp_check *k, size_t claim, const mgp_checked *c
   uint64_t twice = 0;
   for (uint64_t i = 0; i < count; i++) {
     const unsigned char kind = k->account.kinds[id[i]];
-    if (!state->is_damaged && kind && get_bit(bits, id[i])) twice = id[i];
-    set_bit(bits, id[i]);
+    if (!state->is_damaged && kind && mgp_bit_get(bits, id[i])) twice = id[i];
+    mgp_bit_set(bits, id[i]);
     if (!state->is_damaged && kind) k->kinds[state->space][kind] = true;
     if (!state->is_damaged || !kind) continue;
     MGP_RETURN_IF(!MGP_GROW(k->alloc, state->items, state->capacity, state->count + 1), err,
@@ -254,7 +246,8 @@ static magpie_status fits_space(const mgp_check *k, size_t space, uint64_t item,
   const unsigned char kind = k->account.kinds[item];
   bool any_kind = true;
   *out = false;
-  if (!kind || get_bit(k->whole[space], item) || get_bit(k->named[space], item)) return MAGPIE_OK;
+  if (!kind || mgp_bit_get(k->whole[space], item) || mgp_bit_get(k->named[space], item))
+    return MAGPIE_OK;
   for (int i = 0; i < 256; i++) any_kind = any_kind && !k->kinds[space][i];
   *out = row->dim == 0 || any_kind || k->kinds[space][kind];
   if (row->dim == 0 || row->pack[0]) return MAGPIE_OK;
@@ -296,7 +289,7 @@ static magpie_status check_every_item(mgp_check *k, magpie_error *err) {
       return MAGPIE_OK; /* the guess of that segment has them */
   for (uint64_t i = 1; i < k->account.kinds_size; i++) {
     if (!k->account.kinds[i] || mgp_check_is_whole(k, words, i) ||
-        (words != SIZE_MAX && get_bit(k->named[words], i)))
+        (words != SIZE_MAX && mgp_bit_get(k->named[words], i)))
       continue;
     if (!MGP_GROW(k->alloc, missing, capacity, count + 1)) {
       mgp_free(k->alloc, missing);
@@ -322,7 +315,8 @@ static magpie_status check_every_item(mgp_check *k, magpie_error *err) {
 
 static bool has_any_vector(const mgp_check *k, uint64_t item) {
   for (size_t s = 0; s < k->account.space_count; s++)
-    if (k->account.spaces[s].dim && (get_bit(k->whole[s], item) || get_bit(k->named[s], item)))
+    if (k->account.spaces[s].dim &&
+        (mgp_bit_get(k->whole[s], item) || mgp_bit_get(k->named[s], item)))
       return true;
   return false;
 }

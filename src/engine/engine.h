@@ -35,7 +35,7 @@ typedef struct mgp_pack_slot {
 
 /* The segments of one generation, ready to be searched. Shared by searches, counted. */
 typedef struct mgp_space_view {
-  char name[64];
+  char name[64], key[64]; /* key: as its segments are named */
   bool is_lexical, is_ready; /* what follows is filled when the space is first asked */
   size_t dim;
   mgp_dense_view *dense;
@@ -96,6 +96,22 @@ magpie_status mgp_engine_encoder(magpie *ix, const char *pack, mgp_encoder **out
 magpie_status mgp_engine_packs(magpie *ix, unsigned inputs, const char **names, size_t *count,
                                magpie_error *err);
 void mgp_engine_encoders_close(magpie *ix);
+
+/* A text on its way to its vector. */
+typedef struct mgp_prose {
+  const char *text;
+  float *vector;   /* out: of space 0 of the pack; mgp_free, after a failure too */
+  uint64_t number; /* the caller's; of equally long texts the lower comes first */
+  size_t tokens;   /* out */
+} mgp_prose;
+/* Of a stored item: is it a picture or a sound, whose vectors come from its file? (encode_texts.c)
+ */
+bool mgp_engine_is_media(const mgp_item *item);
+/* What the text encoder reads of a stored item: title, heading path, `text`. mgp_free. */
+char *mgp_engine_prose(mgp_alloc *a, const mgp_item *item, const char *text);
+/* Sorts `texts` and fills them. */
+magpie_status mgp_engine_encode_texts(magpie *ix, mgp_encoder *encoder, mgp_prose *texts,
+                                      size_t count, magpie_error *err);
 
 /* ---- views (engine_view.c) ------------------------------------------------------------------- */
 

@@ -74,17 +74,19 @@ static magpie_status open_slot(magpie *ix, const char *name, const mgp_text_sour
   return MAGPIE_OK;
 }
 
-/* Under encoder_lock: what the index says, else what the caller wants, else the default. */
+/* Under encoder_lock: what the index says, else what the caller wants, else the default. Asked each
+ * time: another process may change the model of the index. */
 static magpie_status choose_text_pack(magpie *ix, magpie_error *err) {
-  if (ix->text_pack[0]) return MAGPIE_OK;
   char *stored = NULL;
   if (ix->store) MGP_FORWARD(mgp_store_setting_get(ix->store, "text_pack", &stored, err));
+  if (!stored && ix->text_pack[0]) return MAGPIE_OK;
   const char *name = stored ? stored : ix->wanted_text_pack;
   magpie_status status = MAGPIE_OK;
   if (stored && ix->wanted_text_pack && !mgp_text_equal(stored, ix->wanted_text_pack))
-    status = mgp_fail(err, MAGPIE_INVALID,
-                      "%s holds vectors of the text pack %s, not %s; make a new index with -x",
-                      mgp_store_path(ix->store), stored, ix->wanted_text_pack);
+    status =
+        mgp_fail(err, MAGPIE_INVALID,
+                 "%s holds vectors of the text pack %s, not %s; `magpie models use %s` changes it",
+                 mgp_store_path(ix->store), stored, ix->wanted_text_pack, ix->wanted_text_pack);
   else snprintf(ix->text_pack, sizeof ix->text_pack, "%s", name ? name : MGP_DEFAULT_TEXT_PACK);
   mgp_free(ix->alloc, stored);
   return status;
@@ -106,9 +108,7 @@ magpie_status mgp_engine_text_encoder(magpie *ix, mgp_encoder **out, magpie_erro
 /* mgp_text_source.encode: label bridges ask for the vectors of class names. */
 static magpie_status encode_labels(void *context, const char *const *texts, size_t count,
                                    float *out, magpie_error *err) {
-  magpie *ix = context;
-  mgp_encoder *text = NULL;
-  MGP_FORWARD(mgp_engine_text_encoder(ix, &text, err));
+  mgp_encoder *text = context;
   const size_t dim = mgp_encoder_space(text, 0)->dim;
   for (size_t i = 0; i < count; i++)
     MGP_FORWARD(mgp_encoder_query_text(text, 0, texts[i], out + i * dim, err));
@@ -116,13 +116,14 @@ static magpie_status encode_labels(void *context, const char *const *texts, size
 }
 
 /* Under encoder_lock. A missing text pack is no error here: a bridge then says so when it is used.
- */
+ * All bridges have the text pack of the first one, also when the index changes to another. */
 static const mgp_text_source *text_source(magpie *ix) {
   mgp_encoder *text = NULL;
+  if (ix->text_source.encode) return &ix->text_source;
   if (open_text(ix, &text, NULL) != MAGPIE_OK) return NULL;
   snprintf(ix->text_identity, sizeof ix->text_identity, "%s-%.16s", mgp_encoder_name(text),
            mgp_encoder_hash(text));
-  ix->text_source = (mgp_text_source){.context = ix,
+  ix->text_source = (mgp_text_source){.context = text,
                                       .encode = encode_labels,
                                       .dim = mgp_encoder_space(text, 0)->dim,
                                       .identity = ix->text_identity};

@@ -112,7 +112,7 @@ static void close_space(magpie *ix, mgp_space_view *space) {
 static magpie_status make_ready(magpie *ix, mgp_index_view *view, mgp_space_view *space,
                                 magpie_error *err) {
   for (size_t i = 0; !space->is_ready && i < mgp_snapshot_segment_count(view->snapshot); i++) {
-    if (!mgp_text_equal(mgp_snapshot_segment(view->snapshot, i)->space, space->name)) continue;
+    if (!mgp_text_equal(mgp_snapshot_segment(view->snapshot, i)->space, space->key)) continue;
     const magpie_status status = add_segment(ix, view, space, i, err);
     if (status == MAGPIE_OK) continue;
     close_space(ix, space); /* for want of memory: the next search tries again */
@@ -153,6 +153,7 @@ static magpie_status fill_view(magpie *ix, mgp_index_view *view, magpie_error *e
   for (size_t i = 0; i < count && view->space_count < MGP_ENGINE_SPACES; i++) {
     mgp_space_view *space = &view->spaces[view->space_count++];
     snprintf(space->name, sizeof space->name, "%s", declared[i].name);
+    snprintf(space->key, sizeof space->key, "%s", declared[i].key);
     space->dim = declared[i].dim;
     space->is_lexical = declared[i].dim == 0;
   }

@@ -61,8 +61,11 @@ size_t mgp_ingest_space_index(mgp_ingest *in, const char *name, const char *pack
   return in->space_count++;
 }
 
-/* A pack whose space name another pack holds already is left out, with a warning. */
+/* A pack whose space name another pack holds already is left out: in this index, or of those that
+ * came before it. */
 static bool space_is_free(const mgp_ingest *in, const char *name, const char *pack) {
+  for (size_t i = 0; i < in->stored_count; i++)
+    if (mgp_text_equal(in->stored[i].name, name)) return mgp_text_equal(in->stored[i].pack, pack);
   for (size_t i = 0; i < in->space_count; i++)
     if (mgp_text_equal(in->spaces[i].row.name, name))
       return mgp_text_equal(in->spaces[i].row.pack, pack);
@@ -101,36 +104,41 @@ static magpie_status add_media_pack(mgp_ingest *in, const char *name, magpie_err
 }
 
 /* Vectors that a user imported keep their space from run to run. */
-static magpie_status load_vector_spaces(mgp_ingest *in, magpie_error *err) {
-  mgp_space *rows = NULL;
-  size_t count = 0;
-  MGP_FORWARD(mgp_store_spaces(in->ix->store, in->ix->alloc, &rows, &count, err));
-  for (size_t i = 0; i < count; i++)
-    if (!rows[i].pack[0] && rows[i].dim > 0)
-      mgp_ingest_space_index(in, rows[i].name, "", "", rows[i].metric, rows[i].dim);
-  mgp_free(in->ix->alloc, rows);
-  return MAGPIE_OK;
+static void load_vector_spaces(mgp_ingest *in) {
+  for (size_t i = 0; i < in->stored_count; i++) {
+    const mgp_space *row = &in->stored[i];
+    if (!row->pack[0] && row->dim > 0)
+      mgp_ingest_space_index(in, row->name, "", "", row->metric, row->dim);
+  }
 }
 
-static magpie_status load_encoders(mgp_ingest *in, magpie_error *err) {
-  in->words_space = mgp_ingest_space_index(in, MGP_WORDS_SPACE, "", "", "bm25", 0);
-  in->text_space = SIZE_MAX;
+static magpie_status load_text_pack(mgp_ingest *in, magpie_error *err) {
   magpie_error why = {0};
   const magpie_status status = mgp_engine_text_encoder(in->ix, &in->text, &why);
   if (status == MAGPIE_OK) {
     in->text_space = encoder_space(in, in->text, 0);
-  } else if (status == MAGPIE_MODEL && !in->ix->wanted_text_pack) {
-    mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, why.message);
-  } else {
-    if (err) *err = why;
-    return status;
+    return MAGPIE_OK;
   }
+  if (status == MAGPIE_MODEL && !in->ix->wanted_text_pack) {
+    mgp_ingest_tell(in, MAGPIE_EVENT_WARNING, NULL, why.message);
+    return MAGPIE_OK;
+  }
+  if (err) *err = why;
+  return status;
+}
+
+static magpie_status load_encoders(mgp_ingest *in, magpie_error *err) {
   const char *names[MGP_ENGINE_PACKS];
   size_t count = 0;
-  if (!in->has_media) return load_vector_spaces(in, err);
-  MGP_FORWARD(mgp_engine_packs(in->ix, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, names, &count, err));
+  in->words_space = mgp_ingest_space_index(in, MGP_WORDS_SPACE, "", "", "bm25", 0);
+  in->text_space = SIZE_MAX;
+  MGP_FORWARD(mgp_store_spaces(in->ix->store, in->ix->alloc, &in->stored, &in->stored_count, err));
+  MGP_FORWARD(load_text_pack(in, err));
+  if (in->has_media)
+    MGP_FORWARD(mgp_engine_packs(in->ix, MGP_INPUT_IMAGE | MGP_INPUT_SOUND, names, &count, err));
   for (size_t i = 0; i < count; i++) MGP_FORWARD(add_media_pack(in, names[i], err));
-  return load_vector_spaces(in, err);
+  load_vector_spaces(in);
+  return MAGPIE_OK;
 }
 
 /* Writing a batch takes about as much again as the queue, and reading goes on beside it. */
@@ -231,6 +239,7 @@ magpie_status mgp_ingest_close(mgp_ingest *in, magpie_error *err) {
   if (status == MAGPIE_OK) status = mgp_store_sync(ix->store, err);
   mgp_arena_destroy(in->arena);
   mgp_free(ix->alloc, in->items);
+  mgp_free(ix->alloc, in->stored);
   pthread_mutex_destroy(&in->mutex);
   mgp_free(ix->alloc, in);
   mgp_store_unlock(ix->store);

@@ -55,6 +55,8 @@ struct mgp_ingest {
   size_t media_count;
   size_t text_space, words_space; /* text_space is SIZE_MAX without a text pack */
   uint64_t batch_bytes; /* what may be queued: a share of what the models leave of the budget */
+  mgp_space *stored; /* the spaces of the index at the start */
+  size_t stored_count;
   double started;
 
   /* guarded by mutex */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing a batch: encode the queued texts in batches sorted by length, then one transaction with
- * the sources, the items and one segment for each space.
+ * Writing a batch: encode the queued texts, then one transaction with the sources, the items and
+ * one segment for each space.
  */
 #include <stdlib.h>
 
@@ -45,130 +45,24 @@ void mgp_ingest_drop(mgp_ingest *in) {
 /* ---- encoding
  * ------------------------------------------------------------------------------------ */
 
-typedef struct text_batch {
-  size_t first, count; /* of the sorted texts */
-} text_batch;
-
-typedef struct text_job {
-  mgp_ingest *in;
-  mgp_queued_item **texts;
-  size_t count;
-  text_batch *batches;
-  pthread_mutex_t mutex;
-  magpie_status status; /* guarded by mutex */
-  magpie_error error;
-} text_job;
-
-static void job_fail(text_job *job, magpie_status status, const magpie_error *err) {
-  pthread_mutex_lock(&job->mutex);
-  if (job->status == MAGPIE_OK) {
-    job->status = status;
-    job->error = *err;
-  }
-  pthread_mutex_unlock(&job->mutex);
-}
-
-static void count_tokens(void *context, size_t index) {
-  text_job *job = context;
-  magpie_error err = {0};
-  mgp_queued_item *q = job->texts[index];
-  const magpie_status status = mgp_encoder_token_count(job->in->text, q->prose, &q->tokens, &err);
-  if (status != MAGPIE_OK) job_fail(job, status, &err);
-}
-
-static int longer_first(const void *a, const void *b) {
-  const mgp_queued_item *x = *(mgp_queued_item *const *)a, *y = *(mgp_queued_item *const *)b;
-  if (x->tokens != y->tokens) return x->tokens < y->tokens ? 1 : -1;
-  return x < y ? -1 : x > y;
-}
-
 static mgp_queued_vector *text_vector(mgp_queued_item *q, size_t space) {
   for (size_t i = 0; i < q->vector_count; i++)
     if (q->vectors[i].space == space && !q->vectors[i].values) return &q->vectors[i];
   return NULL;
 }
 
-static magpie_status encode_batch(text_job *job, const text_batch *batch, magpie_error *err) {
-  mgp_ingest *in = job->in;
-  mgp_alloc *a = in->ix->alloc;
-  const size_t dim = in->spaces[in->text_space].row.dim;
-  const char *texts[MGP_BATCH_TEXTS];
-  for (size_t i = 0; i < batch->count; i++) texts[i] = job->texts[batch->first + i]->prose;
-  float *out = mgp_malloc(a, batch->count * dim * sizeof(float));
-  MGP_RETURN_IF(!out, err, MAGPIE_NO_MEMORY, "no memory for a batch of vectors");
-  magpie_status status = mgp_encoder_documents(in->text, texts, batch->count, out, err);
-  for (size_t i = 0; status == MAGPIE_OK && i < batch->count; i++) {
-    mgp_queued_vector *v = text_vector(job->texts[batch->first + i], in->text_space);
-    v->values = mgp_malloc(a, dim * sizeof(float));
-    if (!v->values) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a vector");
-    else memcpy(v->values, out + i * dim, dim * sizeof(float));
-  }
-  mgp_free(a, out);
-  return status;
-}
-
-/* A batch that finds no room is encoded in halves: longest text first, the rest is smaller. */
-static magpie_status encode_some(text_job *job, text_batch batch, magpie_error *err) {
-  text_batch todo[MGP_BATCH_TEXTS + 1] = {batch}; /* each halving adds one */
-  size_t left = 1;
-  while (left > 0) {
-    text_batch *next = &todo[left - 1];
-    const magpie_status status = encode_batch(job, next, err);
-    if (status != MAGPIE_OK && (status != MAGPIE_NO_MEMORY || next->count < 2)) return status;
-    if (status == MAGPIE_OK) {
-      left--;
-    } else {
-      const size_t half = next->count / 2;
-      todo[left++] = (text_batch){.first = next->first, .count = half};
-      *next = (text_batch){.first = next->first + half, .count = next->count - half};
-    }
-  }
-  return MAGPIE_OK;
-}
-
-static void run_batch(void *context, size_t index) {
-  text_job *job = context;
-  magpie_error err = {0};
-  const magpie_status status = encode_some(job, job->batches[index], &err);
-  if (status != MAGPIE_OK) job_fail(job, status, &err);
-}
-
-/* Cuts the sorted texts: at most MGP_BATCH_TEXTS texts and MGP_BATCH_TOKENS padded tokens each. */
-static size_t cut_batches(const text_job *job, text_batch *batches) {
-  size_t count = 0;
-  for (size_t i = 0; i < job->count;) {
-    const size_t longest = job->texts[i]->tokens ? job->texts[i]->tokens : 1;
-    size_t n = MGP_BATCH_TOKENS / longest;
-    if (n < 1) n = 1;
-    if (n > MGP_BATCH_TEXTS) n = MGP_BATCH_TEXTS;
-    if (n > job->count - i) n = job->count - i;
-    batches[count++] = (text_batch){.first = i, .count = n};
-    i += n;
-  }
-  return count;
-}
-
-static void collect_texts(text_job *job) {
-  for (size_t i = 0; i < job->in->item_count; i++)
-    if (job->in->items[i]->prose) job->texts[job->count++] = job->in->items[i];
-}
-
 static magpie_status encode_texts(mgp_ingest *in, magpie_error *err) {
   if (in->text_space == SIZE_MAX || in->item_count == 0) return MAGPIE_OK;
-  text_job job = {.in = in};
-  job.texts = mgp_arena_calloc(in->arena, in->item_count, sizeof *job.texts);
-  job.batches = mgp_arena_calloc(in->arena, in->item_count, sizeof *job.batches);
-  MGP_RETURN_IF(!job.texts || !job.batches, err, MAGPIE_NO_MEMORY, "no memory to encode a batch");
-  collect_texts(&job);
-  pthread_mutex_init(&job.mutex, NULL);
-  mgp_pool_run(in->ix->pool, job.count, count_tokens, &job);
-  if (job.status == MAGPIE_OK) {
-    qsort(job.texts, job.count, sizeof *job.texts, longer_first);
-    mgp_pool_run(in->ix->pool, cut_batches(&job, job.batches), run_batch, &job);
-  }
-  pthread_mutex_destroy(&job.mutex);
-  if (job.status != MAGPIE_OK && err) *err = job.error;
-  return job.status;
+  mgp_prose *texts = mgp_arena_calloc(in->arena, in->item_count, sizeof *texts);
+  MGP_RETURN_IF(!texts, err, MAGPIE_NO_MEMORY, "no memory to encode a batch");
+  size_t count = 0;
+  for (size_t i = 0; i < in->item_count; i++)
+    if (in->items[i]->prose) texts[count++] = (mgp_prose){.text = in->items[i]->prose, .number = i};
+  const magpie_status status = mgp_engine_encode_texts(in->ix, in->text, texts, count, err);
+  for (size_t i = 0; i < count; i++) /* after a failure too: the batch frees them */
+    if (texts[i].vector)
+      text_vector(in->items[texts[i].number], in->text_space)->values = texts[i].vector;
+  return status;
 }
 
 /* ---- writing
@@ -256,7 +150,10 @@ static magpie_status declare_space(mgp_ingest *in, size_t space, magpie_error *e
   if (in->spaces[space].is_declared) return MAGPIE_OK;
   if (space == in->text_space)
     MGP_FORWARD(mgp_store_setting_set(in->ix->store, "text_pack", in->spaces[space].row.pack, err));
+  mgp_space stored;
   MGP_FORWARD(mgp_store_space_declare(in->ix->store, &in->spaces[space].row, err));
+  MGP_FORWARD(mgp_store_space_find(in->ix->store, in->spaces[space].row.name, &stored, err));
+  memcpy(in->spaces[space].row.key, stored.key, sizeof stored.key);
   in->spaces[space].is_declared = true;
   return MAGPIE_OK;
 }
@@ -293,7 +190,7 @@ static magpie_status write_vectors(mgp_ingest *in, size_t space, magpie_error *e
         {MGP_SECTION_IDS, ids, count * sizeof *ids},
         {MGP_SECTION_VECTORS_F32, rows, count * stride * sizeof(float)}};
     status =
-        mgp_store_segment_add(in->ix->store, in->spaces[space].row.name, count, sections, 2, err);
+        mgp_store_segment_add(in->ix->store, in->spaces[space].row.key, count, sections, 2, err);
   }
   mgp_free(a, rows);
   mgp_free(a, ids);

@@ -25,7 +25,7 @@ magpie_status magpie_describe(magpie *ix, char **json, magpie_error *err) {
   char *shown = mgp_path_escape(ix->alloc, mgp_store_path(ix->store));
   json_object_set_new(object, "path", json_string(shown ? shown : ""));
   mgp_free(ix->alloc, shown);
-  static const char *const settings[] = {"text_pack", "languages"};
+  static const char *const settings[] = {"text_pack", "languages", "model_change"};
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
     char *value = NULL;
     if (mgp_store_setting_get(ix->store, settings[i], &value, NULL) == MAGPIE_OK && value)

@@ -314,7 +314,7 @@ static magpie_status merge_step(merge_run *run, const mgp_space *space, bool all
                                 bool *again, magpie_error *err) {
   space_rows r = {0};
   *more = *again = false;
-  magpie_status status = rows_of_space(run, space->name, &r, err);
+  magpie_status status = rows_of_space(run, space->key, &r, err);
   const size_t found = status != MAGPIE_OK ? 0
                        : all               ? pick_all(&r)
                              : mgp_merge_pick(&run->policy, r.rows, r.count, r.picked);
@@ -330,7 +330,7 @@ static magpie_status merge_step(merge_run *run, const mgp_space *space, bool all
     run->event.bytes_total = run->event.bytes_done + (uint64_t)expected;
     run->event.files_total = run->event.files_done + 1;
     tell(run, MAGPIE_EVENT_WALK, NULL);
-    status = merge_picked(run, space->name, space->dim, numbers, found, again, err);
+    status = merge_picked(run, space->key, space->dim, numbers, found, again, err);
     *more = status == MAGPIE_OK && (!all || *again);
   }
   mgp_free(run->ix->alloc, numbers);
@@ -356,7 +356,7 @@ static magpie_status merge_spaces(merge_run *run, bool all, size_t limit, magpie
   mgp_alloc *a = run->ix->alloc;
   mgp_space *spaces = NULL;
   size_t count = 0;
-  MGP_FORWARD(mgp_store_spaces(run->ix->store, a, &spaces, &count, err));
+  MGP_FORWARD(mgp_store_spaces_all(run->ix->store, a, &spaces, &count, err));
   magpie_status status = MAGPIE_OK;
   for (size_t i = 0; status == MAGPIE_OK && i < count; i++)
     status = merge_space(run, &spaces[i], all, limit, err);

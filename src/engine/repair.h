@@ -20,8 +20,6 @@ typedef struct mgp_repair {
   uint64_t problems, segments, rows, files, generation;
 } mgp_repair;
 
-/* Is it a picture or a sound, whose vectors come from its file? */
-bool mgp_repair_is_media(const mgp_item *item);
 magpie_status mgp_repair_lose(mgp_repair *r, const mgp_item *item, const mgp_source *source,
                               const char *what, magpie_error *err);
 /* The items that lost their rows of one space, ascending; mgp_free. */

@@ -16,11 +16,6 @@
 #include "store/item_batch.h"
 #include "store/merge_store.h"
 
-bool mgp_repair_is_media(const mgp_item *item) {
-  return item->locator.has_span || mgp_text_equal(item->kind, "image") ||
-         mgp_text_equal(item->kind, "sound") || (item->thumb_size > 0 && item->locator.page == 0);
-}
-
 magpie_status mgp_repair_lose(mgp_repair *r, const mgp_item *item, const mgp_source *source,
                               const char *what, magpie_error *err) {
   char *shown = source->path ? mgp_path_escape(NULL, source->path) : NULL;
@@ -129,12 +124,12 @@ static magpie_status prepare_packs(mgp_repair *r, magpie_error *err) {
     const mgp_segment_state *state = &r->check.states[i];
     if (!state->is_damaged || state->is_kept || state->space == SIZE_MAX) continue;
     const mgp_space *space = &r->check.account.spaces[state->space];
-    if (!space->pack[0]) continue;
+    if (!space->pack[0] || !space->is_active) continue;
     any_thumb = true; /* a source that is read again needs all of them */
     MGP_FORWARD(find_text_space(r, state->space, err));
   }
   for (size_t i = 0; any_thumb && i < r->check.account.space_count; i++)
-    if (r->check.account.spaces[i].pack[0])
+    if (r->check.account.spaces[i].pack[0] && r->check.account.spaces[i].is_active)
       MGP_FORWARD(need_pack(r, &r->check.account.spaces[i], err));
   return MAGPIE_OK;
 }
@@ -184,7 +179,7 @@ static magpie_status lose_vector(mgp_repair *r, uint64_t number, const mgp_space
   const bool is_given = !space || !space->pack[0];
   const bool has_text = item.text && item.text[0];
   const bool is_gone = is_given && !has_text && !source.path && !has_other_row(r, number);
-  if (!is_given && !mgp_repair_is_media(&item)) return MAGPIE_OK; /* a guess: it had none */
+  if (!is_given && !mgp_engine_is_media(&item)) return MAGPIE_OK; /* a guess: it had none */
   MGP_FORWARD(mgp_repair_lose(r, &item, &source,
                               is_gone    ? "the item: it was a vector only; import it again"
                               : is_given ? "its vector; import it again"
@@ -197,12 +192,13 @@ static magpie_status lose_vector(mgp_repair *r, uint64_t number, const mgp_space
   return mgp_store_source_remove(r->ix->store, source.number, NULL, err);
 }
 
+/* What a space lost that is not in use, the next `models use` makes again. */
 static magpie_status lose_vectors(mgp_repair *r, magpie_error *err) {
   for (size_t space = 0; space < r->check.account.space_count; space++) {
     const mgp_space *row = &r->check.account.spaces[space];
     uint64_t *items = NULL;
     size_t count = 0;
-    if (row->dim == 0 || space == r->text_space) continue;
+    if (row->dim == 0 || space == r->text_space || !row->is_active) continue;
     magpie_status status = mgp_repair_items(r, space, &items, &count, err);
     for (size_t i = 0; status == MAGPIE_OK && i < count; i++)
       status = lose_vector(r, items[i], row, err);

@@ -29,7 +29,8 @@ static bool needs_file(const mgp_repair *r, const mgp_finding *f) {
   if (f->is_thumb) return true;
   if (f->claim == SIZE_MAX || r->check.states[f->claim].is_kept) return false;
   const size_t space = r->check.states[f->claim].space;
-  return space != SIZE_MAX && r->check.account.spaces[space].pack[0];
+  return space != SIZE_MAX && r->check.account.spaces[space].pack[0] &&
+         r->check.account.spaces[space].is_active;
 }
 
 static magpie_status want_item(mgp_repair *r, const mgp_finding *f, uint64_t number,
@@ -41,7 +42,7 @@ static magpie_status want_item(mgp_repair *r, const mgp_finding *f, uint64_t num
       mgp_store_item_get(r->ix->store, number, r->arena, &item, &source, err);
   if (status == MAGPIE_NOT_FOUND) return MAGPIE_OK;
   MGP_FORWARD(status);
-  if (!source.path || !(f->is_thumb || mgp_repair_is_media(&item)) ||
+  if (!source.path || !(f->is_thumb || mgp_engine_is_media(&item)) ||
       access(source.path, R_OK) != 0)
     return MAGPIE_OK;
   MGP_RETURN_IF(!MGP_GROW(r->ix->alloc, list->items, list->capacity, list->count + 1), err,

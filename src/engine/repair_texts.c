@@ -114,16 +114,6 @@ typedef struct text_rows {
   char *texts[TEXTS_AT_ONCE]; /* of the rows count - waiting .. count - 1 */
 } text_rows;
 
-/* As ingest_item.c: a longer title goes before the text. */
-static char *prose_of(mgp_alloc *a, const mgp_item *item) {
-  mgp_buffer b;
-  mgp_buffer_init(&b, a);
-  if (mgp_ingest_title_counts(item->title)) mgp_buffer_printf(&b, "%s ", item->title);
-  if (item->context) mgp_buffer_printf(&b, "%s ", item->context);
-  mgp_buffer_add_text(&b, item->text);
-  return mgp_buffer_take(&b);
-}
-
 static magpie_status encode_waiting(mgp_repair *r, text_rows *t, magpie_error *err) {
   if (t->waiting == 0) return MAGPIE_OK;
   mgp_alloc *a = r->ix->alloc;
@@ -149,7 +139,7 @@ static magpie_status write_rows(mgp_repair *r, text_rows *t, magpie_error *err) 
   const mgp_section sections[] = {
       {MGP_SECTION_IDS, t->ids, t->count * sizeof *t->ids},
       {MGP_SECTION_VECTORS_F32, t->rows, t->count * t->stride * sizeof(float)}};
-  MGP_FORWARD(mgp_store_segment_add(r->ix->store, t->space->name, t->count, sections, 2, err));
+  MGP_FORWARD(mgp_store_segment_add(r->ix->store, t->space->key, t->count, sections, 2, err));
   memset(t->rows, 0, t->count * t->stride * sizeof(float));
   r->segments++;
   r->rows += t->count;
@@ -162,10 +152,10 @@ static magpie_status add_text(mgp_repair *r, uint64_t number, text_rows *t, magp
   mgp_source source = {0};
   mgp_arena_reset(r->arena);
   MGP_FORWARD(mgp_store_item_get(r->ix->store, number, r->arena, &item, &source, err));
-  if (mgp_repair_is_media(&item))
+  if (mgp_engine_is_media(&item))
     return mgp_repair_lose(r, &item, &source, "its vector: the file cannot be read again", err);
   if (!item.text || !item.text[0]) return MAGPIE_OK; /* a guess: it never had one */
-  char *prose = prose_of(r->ix->alloc, &item);
+  char *prose = mgp_engine_prose(r->ix->alloc, &item, item.text);
   MGP_RETURN_IF(!prose, err, MAGPIE_NO_MEMORY, "no memory for the text of item %s", item.id);
   t->ids[t->count++] = number;
   t->texts[t->waiting++] = prose;

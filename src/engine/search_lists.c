@@ -190,8 +190,8 @@ static bool find_encoder(mgp_search *s, const mgp_space *row, asked_space *out) 
   if (!mgp_text_equal(mgp_encoder_hash(out->encoder), row->pack_hash)) {
     mgp_search_warn(s, mgp_arena_printf(s->arena,
                                         "the space %s was made by another version of the pack %s; "
-                                        "index again into a new index, or reinstall that version",
-                                        row->name, row->pack));
+                                        "`magpie models use %s` changes the index to this one",
+                                        row->name, row->pack, row->pack));
     return false;
   }
   for (size_t i = 0; i < mgp_encoder_space_count(out->encoder); i++) {

@@ -125,7 +125,8 @@ magpie_status mgp_account_read(mgp_store *s, mgp_alloc *a, mgp_account *out, mag
   magpie_status status = mgp_catalog_acquire(s, &c, err);
   if (status == MAGPIE_OK) status = read_account(s, c, out, err);
   mgp_catalog_release(s, c);
-  if (status == MAGPIE_OK) status = mgp_store_spaces(s, a, &out->spaces, &out->space_count, err);
+  if (status == MAGPIE_OK)
+    status = mgp_store_spaces_all(s, a, &out->spaces, &out->space_count, err);
   if (status != MAGPIE_OK) mgp_account_fini(out);
   return status;
 }

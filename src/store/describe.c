@@ -103,6 +103,7 @@ static void add_space(json_t *spaces, sqlite3_stmt *row, bool *failed) {
   set(space, "segments", json_integer(sqlite3_column_int64(row, 4)), failed);
   set(space, "vectors", json_integer(sqlite3_column_int64(row, 5)), failed);
   set(space, "bytes", json_integer(sqlite3_column_int64(row, 6)), failed);
+  set(space, "active", json_boolean(sqlite3_column_int64(row, 7)), failed);
   if (json_array_append_new(spaces, space) != 0) *failed = true;
 }
 

@@ -300,6 +300,10 @@ int mgp_snapshot_kind(const mgp_snapshot *snap, uint64_t item) {
   return item < snap->kinds_size ? snap->kinds[item] : 0;
 }
 
+uint64_t mgp_snapshot_item_end(const mgp_snapshot *snap) {
+  return snap->kinds_size;
+}
+
 int mgp_snapshot_kind_number(const mgp_snapshot *snap, const char *name) {
   for (int i = 1; i <= KINDS_MAX; i++)
     if (snap->names[i].count > 0 && mgp_text_equal(snap->names[i].name, name)) return i;

@@ -8,6 +8,13 @@
 #define SOURCE_COLUMNS                                                                             \
   "number, path, record, size, mtime_ns, inode, device, hash, format, title, metadata"
 
+/* "text~2" -> "text": the name of a space without the number of its model (space_table.c). */
+#define SPACE_NAME                                                                                 \
+  "CASE instr(p.name, '~') WHEN 0 THEN p.name ELSE substr(p.name, 1, instr(p.name, '~') - 1) END"
+#define SPACE_IS_ACTIVE                                                                            \
+  "ifnull((SELECT value FROM setting WHERE name = 'space ' || " SPACE_NAME "), " SPACE_NAME        \
+  ") = p.name"
+
 static const char *const statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -83,13 +90,18 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_SEGMENT_BYTES_TOTAL] = "SELECT ifnull(sum(length(bytes)), 0) FROM segment_bytes",
     [SQL_SEGMENTS] = "SELECT number, space, count, size, checksum, generation FROM segment "
                      "ORDER BY number",
+    [SQL_SEGMENT_OF_SPACE] = "SELECT number FROM segment WHERE space = ?1 LIMIT 1",
     [SQL_SPACE_ADD] = "INSERT INTO space (name, pack, pack_hash, metric, dim) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_SPACE_GET] = "SELECT name, pack, pack_hash, metric, dim FROM space WHERE name = ?1",
-    [SQL_SPACES] = "SELECT name, pack, pack_hash, metric, dim FROM space ORDER BY name",
-    [SQL_SPACE_TOTALS] = "SELECT p.name, p.pack, p.metric, p.dim, count(s.number), "
-                         "ifnull(sum(s.count), 0), ifnull(sum(s.size), 0) FROM space p "
-                         "LEFT JOIN segment s ON s.space = p.name GROUP BY p.name ORDER BY p.name",
+    [SQL_SPACE_GET] = "SELECT name, pack, pack_hash, metric, dim, 1 FROM space WHERE name = ifnull("
+                      "(SELECT value FROM setting WHERE name = 'space ' || ?1), ?1)",
+    [SQL_SPACES] = "SELECT p.name, p.pack, p.pack_hash, p.metric, p.dim, " SPACE_IS_ACTIVE
+                   " FROM space p ORDER BY p.name",
+    [SQL_SPACE_REMOVE] = "DELETE FROM space WHERE name = ?1",
+    [SQL_SPACE_TOTALS] =
+        "SELECT " SPACE_NAME ", p.pack, p.metric, p.dim, count(s.number), ifnull(sum(s.count), 0), "
+        "ifnull(sum(s.size), 0), " SPACE_IS_ACTIVE " FROM space p "
+        "LEFT JOIN segment s ON s.space = p.name GROUP BY p.name ORDER BY p.name",
     [SQL_SETTING_GET] = "SELECT value FROM setting WHERE name = ?1",
     [SQL_SETTING_SET] = "INSERT INTO setting (name, value) VALUES (?1, ?2) "
                         "ON CONFLICT (name) DO UPDATE SET value = ?2",

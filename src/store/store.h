@@ -79,8 +79,8 @@ magpie_status mgp_store_failure_clear(mgp_store *s, const char *path, magpie_err
 magpie_status mgp_store_failures_clear_below(mgp_store *s, const char *path, uint64_t *count,
                                              magpie_error *err);
 
-/* Segments: sections of bytes, written to a new file now, named by the next commit. `space` must
- * have been declared. (segment_write.c) */
+/* Segments: sections of bytes, written to a new file now, named by the next commit. `space` is the
+ * key of one that has been declared or added. (segment_write.c) */
 #define MGP_SECTION_IDS 1
 #define MGP_SECTION_VECTORS_F32 2
 #define MGP_SECTION_LENGTHS 3
@@ -100,14 +100,35 @@ void mgp_store_rollback(mgp_store *s);
 /* ---- spaces
  * ---------------------------------------------------------------------------------------- */
 
+/* One index may hold a space several times, each time with the vectors of another model: one of
+ * them is active, the others are in the making or kept from before. `key` tells them apart: it is
+ * what segments are named by, "text", and after a change of the model "text~1", "text~2", … */
 typedef struct mgp_space {
-  char name[64], pack[128], pack_hash[65], metric[16];
+  char name[64], key[64], pack[128], pack_hash[65], metric[16];
   size_t dim; /* 0: lexical */
+  bool is_active;
 } mgp_space;
-/* Declares or checks: INVALID with both hashes when the index holds another pack in this space. */
+/* Declares or checks the active space of a name: INVALID with both hashes when the index holds
+ * another pack in it. `key` of the argument is not read. */
 magpie_status mgp_store_space_declare(mgp_store *s, const mgp_space *space, magpie_error *err);
+/* The active space of a name, as the writer sees it: dim 0 and an empty key when there is none. */
+magpie_status mgp_store_space_find(mgp_store *s, const char *name, mgp_space *out,
+                                   magpie_error *err);
+/* A new one that is not active, beside those of the same name; fills space->key. In a transaction,
+ * as those after it. */
+magpie_status mgp_store_space_add(mgp_store *s, mgp_space *space, magpie_error *err);
+/* From this commit on `space` is the active one of its name, and the one before is not. */
+magpie_status mgp_store_space_activate(mgp_store *s, const mgp_space *space, magpie_error *err);
+/* No space of this name is active any more. */
+magpie_status mgp_store_space_put_aside(mgp_store *s, const char *name, magpie_error *err);
+/* With its segments. INVALID for an active one. */
+magpie_status mgp_store_space_drop(mgp_store *s, const mgp_space *space, magpie_error *err);
+/* The active ones, by name. mgp_free. */
 magpie_status mgp_store_spaces(mgp_store *s, mgp_alloc *a, mgp_space **out, size_t *count,
                                magpie_error *err);
+/* All of them, by key. mgp_free. */
+magpie_status mgp_store_spaces_all(mgp_store *s, mgp_alloc *a, mgp_space **out, size_t *count,
+                                   magpie_error *err);
 /* Settings of the index: name -> text. *out NULL when absent; mgp_free. */
 magpie_status mgp_store_setting_get(mgp_store *s, const char *name, char **out, magpie_error *err);
 magpie_status mgp_store_setting_set(mgp_store *s, const char *name, const char *value,
@@ -140,6 +161,8 @@ magpie_status mgp_snapshot_segment_verify(const mgp_snapshot *snap, size_t index
 const char *mgp_snapshot_damage(const mgp_snapshot *snap, size_t index);
 /* Is this item alive, and of what kind? Kind is a small number; 0: dead. */
 int mgp_snapshot_kind(const mgp_snapshot *snap, uint64_t item);
+/* No item has this number or a higher one. */
+uint64_t mgp_snapshot_item_end(const mgp_snapshot *snap);
 /* The number of a kind's name, 0 if no item has it. */
 int mgp_snapshot_kind_number(const mgp_snapshot *snap, const char *name);
 const char *mgp_snapshot_kind_name(const mgp_snapshot *snap, int kind);
@@ -191,7 +214,7 @@ mgp_store_failures(mgp_store *s,
 magpie_status mgp_store_thumb_read(mgp_store *s, const char *id, void **bytes, size_t *size,
                                    magpie_error *err);
 /* {"items":{kind:n},"sources":n,"failures":n,"generation":n,"bytes":n,
- *  "spaces":[{"name","pack","metric","dim","segments","vectors","bytes"}],
+ *  "spaces":[{"name","pack","metric","dim","segments","vectors","bytes","active"}],
  *  "segments":[{"file","space","count","bytes","generation"}]} */
 magpie_status mgp_store_describe(mgp_store *s, json_t **out, magpie_error *err);
 
