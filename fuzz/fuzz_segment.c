@@ -32,7 +32,8 @@ static void try_parse(const unsigned char *bytes, size_t size) {
     must((size_t)(at - bytes) % SEGMENT_ALIGN == 0);
     after = at + parsed.sections[i].size;
   }
-  mgp_segment_verify("fuzz", &parsed, &err); /* reads every byte */
+  uint32_t bad_extras = 0;
+  mgp_segment_verify("fuzz", &parsed, &bad_extras, &err); /* reads every byte */
 }
 
 static void seal(unsigned char *bytes, size_t size) {

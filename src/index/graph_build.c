@@ -229,7 +229,9 @@ static magpie_status link_nodes(builder *b, magpie_error *err) {
                                .entries = b->order,
                                .entry_count = b->graph->entry_count,
                                .pool = b->pool,
-                               .alloc = b->alloc};
+                               .alloc = b->alloc,
+                               .go_on = b->options.go_on,
+                               .context = b->options.context};
   if (b->base < b->part_count)
     MGP_FORWARD(mgp_graph_bridge(&link, b->parts[b->base].graph, b->parts[b->base].map, err));
   MGP_FORWARD(mgp_graph_link_all(&link, err));

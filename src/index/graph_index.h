@@ -28,6 +28,10 @@ typedef struct mgp_graph_options {
   mgp_graph_metric metric;
   size_t degree; /* 0: 32; most 64 */
   size_t width;  /* of the walks that find a new node's neighbours; 0: 200 */
+  /* Asked between batches with the share that is done, 0..1; what is not OK ends the build. May be
+   * NULL. On the thread that builds. */
+  magpie_status (*go_on)(void *context, double share, magpie_error *err);
+  void *context;
 } mgp_graph_options;
 
 typedef struct mgp_graph mgp_graph;
@@ -70,6 +74,11 @@ magpie_status mgp_graph_open(const void *data, size_t size, const mgp_graph_rows
 /* Compares the checksum of all bytes; opening compares that of the header. */
 magpie_status mgp_graph_verify(const mgp_graph *g, magpie_error *err);
 
+/* All of that on the bytes of a graph, and that its edges are those of one that was built: none to
+ * the node itself, none twice, and every node can be reached. (graph_check.c) */
+magpie_status mgp_graph_check(const void *data, size_t size, const mgp_graph_rows *rows,
+                              mgp_alloc *a, magpie_error *err);
+
 size_t mgp_graph_count(const mgp_graph *g);
 size_t mgp_graph_degree(const mgp_graph *g);
 /* Writes the neighbours of a node (room for degree), returns how many. */
@@ -109,7 +118,8 @@ typedef enum mgp_graph_path {
 
 typedef struct mgp_graph_stats {
   mgp_graph_path path;
-  size_t allowed, expanded, scored; /* nodes */
+  size_t allowed, expanded, scored; /* nodes: that may be hits, walked on from, met as codes */
+  size_t rescored;                  /* rows read */
 } mgp_graph_stats;
 
 /* One thread's memory for searches, 2 bytes a node and some. */

@@ -349,11 +349,12 @@ static void mark_linked(job *j, size_t first, size_t end) {
 
 magpie_status mgp_graph_link_all(const mgp_graph_link *link, magpie_error *err) {
   job j;
+  magpie_status status = MAGPIE_OK;
   MGP_FORWARD(job_create(&j, link, err));
   size_t linked = link->linked;
   if (linked == 0 && link->count > 0) linked = 1; /* the first has nobody to link to */
   mark_linked(&j, 0, linked);
-  while (linked < link->count) {
+  while (linked < link->count && status == MAGPIE_OK) {
     size_t size = linked / BATCH_SHARE + 1;
     if (size > batch_cap(link->edges->count)) size = batch_cap(link->edges->count);
     if (size > link->count - linked) size = link->count - linked;
@@ -364,9 +365,11 @@ magpie_status mgp_graph_link_all(const mgp_graph_link *link, magpie_error *err) 
     run_phase(&j, add_back_edges);
     mark_linked(&j, linked, linked + size);
     linked += size;
+    if (link->go_on)
+      status = link->go_on(link->context, (double)linked / (double)link->count, err);
   }
   job_destroy(&j);
-  return MAGPIE_OK;
+  return status;
 }
 
 magpie_status mgp_graph_shorten(const mgp_graph_link *link, magpie_error *err) {

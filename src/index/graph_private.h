@@ -174,6 +174,8 @@ typedef struct mgp_graph_link {
   size_t entry_count;
   mgp_pool *pool;
   mgp_alloc *alloc;
+  magpie_status (*go_on)(void *context, double share, magpie_error *err); /* or NULL */
+  void *context;
 } mgp_graph_link;
 /* Same edges whatever the number of threads: batches see only the graph before them. Lists may be
  * left longer than the degree (up to `room`) until mgp_graph_shorten. */

@@ -157,7 +157,7 @@ static float score_exactly(const mgp_graph_searcher *s, const float *query, uint
 /* Scores the nearest candidates on their rows; k of them into `out`, best first. How far estimates
  * lie from the truth is seen on the first ones: more follow while an estimate might be that wrong.
  */
-static size_t rerank(const mgp_graph_searcher *s, const float *query, size_t k, mgp_scored *out) {
+static size_t rerank(mgp_graph_searcher *s, const float *query, size_t k, mgp_scored *out) {
   const mgp_graph *g = s->graph;
   const uint64_t *keys = s->found.keys;
   const size_t least = 2 * k > k + RERANK_EXTRA ? 2 * k : k + RERANK_EXTRA;
@@ -177,6 +177,7 @@ static size_t rerank(const mgp_graph_searcher *s, const float *query, size_t k, 
                 g->rows.dim);
     float distance;
     const float score = score_exactly(s, query, node, &distance);
+    s->stats.rescored++;
     mgp_topk_push(&top, score, node);
     errors += ((double)estimate - distance) * ((double)estimate - distance);
     margin = MARGIN * (float)sqrt(errors / (double)(i + 1));

@@ -101,6 +101,13 @@ const mgp_section *mgp_checked_section(const mgp_checked *checked, uint32_t kind
   return NULL;
 }
 
+uint32_t mgp_checked_extras(const mgp_checked *checked) {
+  uint32_t extras = 0;
+  for (uint32_t i = 0; checked->is_readable && i < checked->parsed.header.section_count; i++)
+    extras |= (uint32_t)MGP_SECTION_IS_EXTRA(checked->parsed.sections[i].kind) << i;
+  return extras;
+}
+
 /* ---- salvage ----------------------------------------------------------------------------------
  */
 
@@ -118,6 +125,17 @@ static char *read_claimed(mgp_store *s, mgp_alloc *a, const mgp_claim *claim) {
   return block;
 }
 
+/* What only speed depends on is made anew by a merge. */
+static void drop_extras(mgp_segment_parsed *parsed, uint32_t bad) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < parsed->header.section_count; i++) {
+    if (bad >> i & 1) continue;
+    parsed->entries[kept] = parsed->entries[i];
+    parsed->sections[kept++] = parsed->sections[i];
+  }
+  parsed->header.section_count = kept;
+}
+
 bool mgp_segment_salvage(mgp_store *s, mgp_alloc *a, const mgp_claim *claim, char **block,
                          mgp_segment_parsed *out) {
   *block = read_claimed(s, a, claim);
@@ -126,11 +144,15 @@ bool mgp_segment_salvage(mgp_store *s, mgp_alloc *a, const mgp_claim *claim, cha
   memcpy(*block, SEGMENT_MAGIC, SEGMENT_MAGIC_SIZE);
   memcpy(*block + SEGMENT_MAGIC_SIZE, &claim->checksum, sizeof claim->checksum);
   mgp_checked checked = {.claim = claim};
+  uint32_t bad = 0;
   const bool is_whole =
       mgp_segment_parse(claim->file, *block, (size_t)claim->size, out, NULL) == MAGPIE_OK &&
-      mgp_segment_verify(claim->file, out, NULL) == MAGPIE_OK;
+      mgp_segment_verify(claim->file, out, &bad, NULL) == MAGPIE_OK;
   checked.parsed = *out;
-  if (is_whole && compare_with_claim(&checked, NULL) == MAGPIE_OK) return true;
+  if (is_whole && compare_with_claim(&checked, NULL) == MAGPIE_OK) {
+    drop_extras(out, bad);
+    return true;
+  }
   mgp_free(a, *block);
   *block = NULL;
   return false;

@@ -72,6 +72,8 @@ void mgp_check_segment(mgp_store *s, const mgp_claim *claim, bool deep, mgp_chec
 void mgp_checked_fini(mgp_store *s, mgp_checked *checked);
 /* A section whose bytes are whole, or NULL. */
 const mgp_section *mgp_checked_section(const mgp_checked *checked, uint32_t kind);
+/* Bit i: section i is one that only speed depends on. */
+uint32_t mgp_checked_extras(const mgp_checked *checked);
 /* Does the last commit still name it? A merge may have taken it away meanwhile. */
 magpie_status mgp_check_is_named(mgp_store *s, int64_t number, bool *out, magpie_error *err);
 

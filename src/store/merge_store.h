@@ -21,7 +21,8 @@ typedef struct mgp_segment_info {
   int64_t number;
   char space[64];
   uint64_t count, bytes;
-  uint64_t live; /* rows whose item the catalog has; `count` where nobody counted */
+  uint64_t live;   /* rows whose item the catalog has; `count` where nobody counted */
+  bool has_extras; /* a graph or codes; false where nobody counted */
 } mgp_segment_info;
 /* All segments, by number. `count_live` reads the ids of every segment and the numbers of all
  * items: a bit for each number ever given. A file that cannot be read counts as alive. mgp_free. */
@@ -36,6 +37,8 @@ magpie_status mgp_segment_set_open(mgp_store *s, const int64_t *numbers, size_t 
                                    mgp_segment_set **out, size_t *bad, magpie_error *err);
 void mgp_segment_set_close(mgp_segment_set *set);
 const mgp_segment_view *mgp_segment_set_view(const mgp_segment_set *set, size_t index);
+/* The section of this kind, NULL where there is none or it is an extra one that is damaged. */
+const mgp_section *mgp_segment_set_section(const mgp_segment_set *set, size_t index, uint32_t kind);
 /* Fits mgp_allow of index.h. */
 bool mgp_segment_set_is_live(const void *set, uint64_t id);
 
@@ -55,6 +58,10 @@ magpie_status mgp_segment_stream_write(mgp_segment_stream *stream, const void *b
 magpie_status mgp_segment_stream_aside(mgp_segment_stream *stream, const void *bytes, size_t size,
                                        magpie_error *err);
 magpie_status mgp_segment_stream_back(mgp_segment_stream *stream, magpie_error *err);
+/* Reads back the section of this kind, which must have been written before the first such call; good
+ * until the stream is destroyed. */
+magpie_status mgp_segment_stream_read(mgp_segment_stream *stream, uint32_t kind, const void **data,
+                                      size_t *size, magpie_error *err);
 /* Writes table and header, fsyncs. */
 magpie_status mgp_segment_stream_finish(mgp_segment_stream *stream, uint64_t count,
                                         magpie_error *err);

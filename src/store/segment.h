@@ -49,9 +49,10 @@ typedef struct mgp_segment_parsed {
  * file, CORRUPT else. `name` is for messages. */
 magpie_status mgp_segment_parse(const char *name, const void *bytes, size_t size,
                                 mgp_segment_parsed *out, magpie_error *err);
-/* Reads every byte: CORRUPT names the first damaged section. */
+/* Reads every byte: CORRUPT names the first damaged section that answers depend on. Bit i of
+ * *bad_extras: section i is an extra one, and damaged. */
 magpie_status mgp_segment_verify(const char *name, const mgp_segment_parsed *parsed,
-                                 magpie_error *err);
+                                 uint32_t *bad_extras, magpie_error *err);
 /* "vectors" for MGP_SECTION_VECTORS_F32 and so on; "unknown". */
 const char *mgp_segment_section_name(uint32_t kind);
 /* First byte after the table, and after each section, rounded up to SEGMENT_ALIGN. */
@@ -95,6 +96,7 @@ typedef struct mgp_segment {
   char *file, *space;      /* file: as mgp_segment_shown_name */
   uint64_t checksum;       /* of the header, as the catalog has it */
   atomic_bool is_verified; /* every byte has been compared with its checksum */
+  atomic_uint bad_extras;  /* sections that only speed depends on and that are damaged */
   mgp_segment_bytes bytes;
   mgp_segment_parsed parsed;
   char *damage;

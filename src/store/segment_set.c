@@ -101,6 +101,8 @@ static void count_one(mgp_store *s, const live_bits *bits, uint64_t checksum,
       parsed.header.checksum == checksum && parsed.header.count == info->count;
   const uint64_t *ids = is_good ? ids_of(&parsed) : NULL;
   for (uint64_t i = 0; ids && i < info->count; i++) info->live -= !bit_of(bits, ids[i]);
+  for (uint32_t i = 0; is_good && i < parsed.header.section_count; i++)
+    info->has_extras = info->has_extras || MGP_SECTION_IS_EXTRA(parsed.sections[i].kind);
   mgp_segment_bytes_close(s->alloc, &bytes);
 }
 
@@ -173,6 +175,16 @@ void mgp_segment_set_close(mgp_segment_set *set) {
 
 const mgp_segment_view *mgp_segment_set_view(const mgp_segment_set *set, size_t index) {
   return index < set->count ? &set->views[index] : NULL;
+}
+
+const mgp_section *mgp_segment_set_section(const mgp_segment_set *set, size_t index,
+                                           uint32_t kind) {
+  const mgp_segment_view *view = mgp_segment_set_view(set, index);
+  for (size_t i = 0; view && i < view->section_count; i++)
+    if (view->sections[i].kind == kind &&
+        !(atomic_load(&set->segments[index]->bad_extras) >> i & 1))
+      return &view->sections[i];
+  return NULL;
 }
 
 bool mgp_segment_set_is_live(const void *set, uint64_t id) {

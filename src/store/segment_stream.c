@@ -41,6 +41,7 @@ struct mgp_segment_stream {
   uint32_t section_count;
   mgp_hash_stream *hash; /* of the section that is open */
   uint64_t told;         /* bytes that the disk knows of */
+  mgp_map back;          /* what was written, for `read` */
   bool is_finished, is_taken;
   bool is_synced; /* by `finish`, not at the next sync point */
 };
@@ -139,6 +140,7 @@ magpie_status mgp_segment_stream_create(mgp_store *s, const char *space, mgp_seg
 
 void mgp_segment_stream_destroy(mgp_segment_stream *stream) {
   if (!stream) return;
+  mgp_map_close(&stream->back);
   if (!stream->is_taken && stream->main.fd >= 0) mgp_store_io_table()->unlink(stream->path);
   output_close(stream->alloc, &stream->main);
   output_close(stream->alloc, &stream->aside);
@@ -213,6 +215,27 @@ magpie_status mgp_segment_stream_back(mgp_segment_stream *stream, magpie_error *
   output_close(stream->alloc, o);
   *o = (output){.fd = -1};
   return status;
+}
+
+magpie_status mgp_segment_stream_read(mgp_segment_stream *stream, uint32_t kind, const void **data,
+                                      size_t *size, magpie_error *err) {
+  uint32_t i = 0;
+  while (i < stream->section_count && stream->entries[i].kind != kind) i++;
+  MGP_RETURN_IF(i == stream->section_count, err, MAGPIE_INVALID, "%s has no section %s",
+                stream->path, mgp_segment_section_name(kind));
+  const uint64_t first = stream->entries[i].offset;
+  const bool is_open = i + 1 == stream->section_count;
+  const uint64_t count = is_open ? stream->main.size - first : stream->entries[i].size;
+  if (!stream->back.data) {
+    if (!output_flush(&stream->main)) return fail_writing(stream, err);
+    MGP_FORWARD(mgp_map_open(stream->path, &stream->back, err));
+  }
+  MGP_RETURN_IF(stream->back.size < first + count, err, MAGPIE_IO,
+                "%s had %zu bytes when it was first read back, not %llu", stream->path,
+                stream->back.size, (unsigned long long)(first + count));
+  *data = stream->back.data + first;
+  *size = (size_t)count;
+  return MAGPIE_OK;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------

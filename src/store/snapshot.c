@@ -292,6 +292,11 @@ magpie_status mgp_snapshot_segment_verify(const mgp_snapshot *snap, size_t index
   return mgp_segment_verify_once(snap->viewed[index], err);
 }
 
+bool mgp_snapshot_section_is_bad(const mgp_snapshot *snap, size_t index, size_t section) {
+  return index < snap->view_count && section < SEGMENT_SECTIONS_MAX &&
+         (atomic_load(&snap->viewed[index]->bad_extras) >> section & 1);
+}
+
 const char *mgp_snapshot_damage(const mgp_snapshot *snap, size_t index) {
   return index < snap->damage_count ? snap->damages[index] : NULL;
 }

@@ -86,6 +86,10 @@ magpie_status mgp_store_failures_clear_below(mgp_store *s, const char *path, uin
 #define MGP_SECTION_LENGTHS 3
 #define MGP_SECTION_DICTIONARY 4
 #define MGP_SECTION_POSTINGS 5
+/* What only speed depends on: damage there costs no answer. */
+#define MGP_SECTION_GRAPH 6
+#define MGP_SECTION_CODES 7
+#define MGP_SECTION_IS_EXTRA(kind) ((kind) == MGP_SECTION_GRAPH || (kind) == MGP_SECTION_CODES)
 typedef struct mgp_section {
   uint32_t kind;
   const void *data;
@@ -153,9 +157,12 @@ typedef struct mgp_segment_view {
 size_t mgp_snapshot_segment_count(const mgp_snapshot *snap);
 const mgp_segment_view *mgp_snapshot_segment(const mgp_snapshot *snap, size_t index);
 /* Compares every byte of the segment with its checksums, once for all snapshots that have it: to be
- * called before its sections are used. CORRUPT names the section. Thread-safe. */
+ * called before its sections are used. CORRUPT names the section; extra sections may be damaged.
+ * Thread-safe. */
 magpie_status mgp_snapshot_segment_verify(const mgp_snapshot *snap, size_t index,
                                           magpie_error *err);
+/* Is this section of a verified segment damaged? Only extra ones can be. */
+bool mgp_snapshot_section_is_bad(const mgp_snapshot *snap, size_t index, size_t section);
 /* Segments left out because their header is damaged or they are missing, for a warning; NULL past
  * the last. */
 const char *mgp_snapshot_damage(const mgp_snapshot *snap, size_t index);

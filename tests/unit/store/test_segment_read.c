@@ -39,7 +39,8 @@ static file write_segment(fixture *f) {
 static magpie_status parse(const unsigned char *bytes, size_t size, magpie_error *err) {
   mgp_segment_parsed parsed;
   MGP_FORWARD(mgp_segment_parse("s", bytes, size, &parsed, err));
-  return mgp_segment_verify("s", &parsed, err);
+  uint32_t bad_extras = 0;
+  return mgp_segment_verify("s", &parsed, &bad_extras, err);
 }
 
 /* Makes the header's checksum right again, so that the checks behind it are reached. */
