@@ -43,6 +43,7 @@ const cli_command *cli_command_find(const char *name);
 int cli_index(int argc, char **argv);
 int cli_search(int argc, char **argv);
 int cli_import(int argc, char **argv);
+int cli_bench_ann(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_failures(int argc, char **argv);
 int cli_get(int argc, char **argv);
@@ -101,6 +102,11 @@ int cli_print_json(const cli_common *common, char *json, void (*print)(const jso
 int cli_open(const cli_common *common, bool read_only, magpie **out);
 /* Prints an error of the library and gives the exit code that fits it. */
 int cli_report_error(const magpie_error *err);
+
+/* Of a file that vectors come in, by its ending? Of the command: imports it. (vectors_command.c) */
+bool cli_is_vector_file(const char *file);
+int cli_import_vectors(const cli_common *common, const char *file, const char *space,
+                       const char *ids);
 
 /* ---- the terminal (terminal.c)
  * --------------------------------------------------------------------- */

@@ -33,6 +33,8 @@ static const cli_option index_options[] = {
 
 static const cli_option import_options[] = {
     {0, "text-pack", "NAME", "pack that encodes texts, when the index is created"},
+    {0, "space", "NAME", "of a file of vectors: their space; default: vectors"},
+    {0, "ids", "FILE", "of a file of vectors: an id a line; default: 0, 1, 2, …"},
     {0, NULL, NULL, NULL}};
 
 static const cli_option search_options[] = {
@@ -129,12 +131,14 @@ const cli_command cli_commands[] = {
      "answers are fused by reciprocal rank. Plain words after the options are a text part.",
      search_options, "magpie search \"red bus at night\" -i bus.jpg -w t=0.4,i=0.6 --kind image",
      cli_search},
-    {"import", "FILE.jsonl", "import records {id, text | path | vector, title, kind, metadata}",
+    {"import", "FILE",
+     "import records {id, text | path | vector, title, kind, metadata}, or vectors",
      "One record a line; - reads standard input. A record of a known id replaces it; of records "
      "with one id in a file the last one counts. Relative paths start at the folder of the file. "
      "An "
      "item cut out of record X has the id X#n. Bad lines are "
-     "listed by `magpie failures` as FILE:LINE.",
+     "listed by `magpie failures` as FILE:LINE. A FILE.npy, .fvecs, .bvecs or .ivecs is a matrix: "
+     "each row becomes a vector with an id of its own.",
      import_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
     {"eval", "[diff A B|convert PATH|rows FILE|vectors A B|measures]",
      "how good are the answers, and are we sure?",

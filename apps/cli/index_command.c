@@ -94,9 +94,22 @@ static int run_import(const cli_common *common, const char *file) {
 int cli_import(int argc, char **argv) {
   cli_arguments a;
   cli_arguments_init(&a, "import", argc, argv);
-  while (cli_arguments_next(&a)) a.common.text_pack = a.value; /* its one option */
-  const int code = argc - a.next != 1 ? cli_usage(&a, "name one file of JSON lines, or - for stdin")
-                                      : run_import(&a.common, argv[a.next]);
+  const char *name, *space = NULL, *ids = NULL;
+  while ((name = cli_arguments_next(&a)) != NULL) {
+    if (strcmp(name, "space") == 0) space = a.value;
+    else if (strcmp(name, "ids") == 0) ids = a.value;
+    else a.common.text_pack = a.value;
+  }
+  const char *file = argc - a.next == 1 ? argv[a.next] : NULL;
+  if (file && !cli_is_vector_file(file) && (space || ids)) {
+    const int wrong = cli_usage(&a, "--space and --ids go with .npy, .fvecs, .bvecs and .ivecs");
+    cli_arguments_fini(&a);
+    return wrong;
+  }
+  const int code = !file
+                       ? cli_usage(&a, "name one file of JSON lines or of vectors, or - for stdin")
+                   : cli_is_vector_file(file) ? cli_import_vectors(&a.common, file, space, ids)
+                                              : run_import(&a.common, file);
   cli_arguments_fini(&a);
   return code;
 }

@@ -46,6 +46,18 @@ MAGPIE_API magpie_status magpie_space_add_vectors(magpie *ix, const char *space,
                                                   const magpie_vectors_options *options,
                                                   magpie_report *report, magpie_error *err);
 
+/* Adds the rows of a file: NumPy's .npy (f2, f4, f8, i1, u1, i4; two dimensions, C order), .fvecs,
+ * .bvecs or .ivecs, mapped and not read into memory. `ids` names a file with an id on each line;
+ * NULL: first, first + 1, ... of the options. Checks and answers as magpie_space_add_vectors;
+ * FORMAT says of a broken file at which byte and what is expected. */
+MAGPIE_API magpie_status magpie_import_vectors(magpie *ix, const char *file, const char *space,
+                                               const char *ids,
+                                               const magpie_vectors_options *options,
+                                               magpie_report *report, magpie_error *err);
+/* How many rows of how many numbers such a file has; n and dim may be NULL. Needs no index. */
+MAGPIE_API magpie_status magpie_vectors_look(const char *file, size_t *n, size_t *dim,
+                                             magpie_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -90,8 +90,12 @@ static magpie_status check_id(const char *id, magpie_error *err) {
  */
 
 static magpie_status fail_row(const bulk *b, size_t row, const char *what, magpie_error *err) {
-  return mgp_fail(err, MAGPIE_INVALID, "%s%svector %zu of %zu: %s", b->name ? b->name : "",
-                  b->name ? ": " : "", row + 1, b->rows->n, what);
+  const mgp_matrix *m = b->rows;
+  if (!b->name) return mgp_fail(err, MAGPIE_INVALID, "vector %zu of %zu: %s", row + 1, m->n, what);
+  const magpie_status status = mgp_fail(err, MAGPIE_FORMAT, "%s, byte %zu: vector %zu of %zu: %s",
+                                        b->name, m->offset + row * m->pitch, row + 1, m->n, what);
+  mgp_fail_place(err, "%s", b->name);
+  return status;
 }
 
 static magpie_status check_names(const bulk *b, magpie_error *err) {

@@ -105,8 +105,12 @@ magpie_status mgp_vecs_matrix(const char *file, mgp_number type, const unsigned 
                 "%s: %zu rows of %zu bytes are followed by %zu bytes from byte %zu on, %zu are "
                 "expected: is it cut short?",
                 file, whole, pitch, size % pitch, whole * pitch, pitch);
-  *out = (mgp_matrix){
-      .data = data + LENGTH_SIZE, .pitch = pitch, .n = whole, .dim = dim, .type = type};
+  *out = (mgp_matrix){.data = data + LENGTH_SIZE,
+                      .pitch = pitch,
+                      .n = whole,
+                      .dim = dim,
+                      .type = type,
+                      .offset = LENGTH_SIZE};
   return MAGPIE_OK;
 }
 

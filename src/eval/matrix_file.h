@@ -16,6 +16,7 @@ typedef struct mgp_matrix {
   const unsigned char *data; /* of row 0 */
   size_t pitch, n, dim;
   mgp_number type;
+  size_t offset; /* of `data` in its file, for messages */
 } mgp_matrix;
 
 #define MGP_MATRIX_DIM_MAX 1000000

@@ -137,8 +137,12 @@ magpie_status mgp_npy_matrix(const char *file, const unsigned char *data, size_t
     mgp_fail_place(err, "%s", file);
     return status;
   }
-  *out = (mgp_matrix){
-      .data = data + start + length, .pitch = pitch, .n = h.n, .dim = h.dim, .type = h.type};
+  *out = (mgp_matrix){.data = data + start + length,
+                      .pitch = pitch,
+                      .n = h.n,
+                      .dim = h.dim,
+                      .type = h.type,
+                      .offset = start + (size_t)length};
   return MAGPIE_OK;
 }
 
