@@ -3,13 +3,10 @@
  * magpie_snapshot and magpie_restore. A snapshot is an index, so restoring copies the other way:
  * checked byte by byte first, beside the index that it replaces, and then put in its place at once.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#include "engine/check.h"
 #include "engine/engine.h"
+#include "engine/replace_index.h"
 #include "store/copy_store.h"
 
 static void give_report(const mgp_copy_report *from, magpie_snapshot_report *to) {
@@ -37,53 +34,8 @@ magpie_status magpie_snapshot(magpie *ix, const char *target, const volatile int
 
 static magpie_status check_source(mgp_store *source, const volatile int *cancel,
                                   magpie_error *err) {
-  mgp_check k = {.store = source, .deep = true, .cancel = cancel};
-  magpie_status status = mgp_check_run(&k, err);
-  if (status == MAGPIE_OK && k.findings.count > 0)
-    status = mgp_fail(err, MAGPIE_CORRUPT,
-                      "%s is damaged and was not restored: %s: %s; `magpie check --deep -x` it for "
-                      "the rest, `magpie repair -x` it to rebuild what can be rebuilt",
-                      mgp_store_path(source), k.findings.items[0].file, k.findings.items[0].what);
-  mgp_check_fini(&k);
-  return status;
-}
-
-/* No writer may be at work on what goes. One that cannot be opened has none. */
-static magpie_status lock_old(const char *index, mgp_store **out, magpie_error *err) {
-  magpie_error why = {0};
-  const magpie_status status = mgp_store_open(NULL, index, false, out, &why);
-  if (status == MAGPIE_OK) return mgp_store_lock(*out, 0, err);
-  if (status == MAGPIE_CORRUPT || status == MAGPIE_FORMAT || status == MAGPIE_VERSION ||
-      status == MAGPIE_NOT_FOUND)
-    return MAGPIE_OK;
-  if (err) *err = why;
-  return status;
-}
-
-/* At once where the file system can; else a moment passes in which there is no index. */
-static magpie_status exchange(const char *fresh, const char *index, magpie_error *err) {
-  if (renameat2(AT_FDCWD, fresh, AT_FDCWD, index, RENAME_EXCHANGE) == 0) return MAGPIE_OK;
-  if (errno != EINVAL && errno != ENOSYS)
-    return mgp_fail_errno(err, errno, "putting %s in the place of %s", fresh, index);
-  mgp_buffer old;
-  mgp_buffer_init(&old, NULL);
-  mgp_buffer_printf(&old, "%s.old", fresh);
-  magpie_status status = MAGPIE_OK;
-  if (old.failed) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to restore %s", index);
-  else if (rename(index, old.data) != 0 || rename(fresh, index) != 0 ||
-           rename(old.data, fresh) != 0)
-    status = mgp_fail_errno(err, errno, "putting %s in the place of %s", fresh, index);
-  mgp_buffer_fini(&old);
-  return status;
-}
-
-static magpie_status sync_parent(const char *index, magpie_error *err) {
-  const char *name = mgp_path_name(index);
-  char *parent = mgp_strndup(NULL, index, (size_t)(name - index));
-  MGP_RETURN_IF(!parent, err, MAGPIE_NO_MEMORY, "no memory to restore %s", index);
-  const magpie_status status = mgp_directory_sync(parent[0] ? parent : ".", err);
-  mgp_free(NULL, parent);
-  return status;
+  mgp_check k = {.store = source, .cancel = cancel};
+  return mgp_index_verify(&k, mgp_store_path(source), "restored", MGP_REPAIR_ADVICE, err);
 }
 
 static magpie_status replace(mgp_store *source, const char *index, const volatile int *cancel,
@@ -94,12 +46,9 @@ static magpie_status replace(mgp_store *source, const char *index, const volatil
   mgp_buffer_printf(&fresh, "%s.restored-%ld", index, (long)getpid());
   magpie_status status = fresh.failed
                              ? mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to restore %s", index)
-                             : lock_old(index, &old, err);
+                             : mgp_index_lock_old(index, &old, err);
   if (status == MAGPIE_OK) status = mgp_store_copy(source, fresh.data, cancel, report, err);
-  if (status == MAGPIE_OK) {
-    status = exchange(fresh.data, index, err);
-    if (status == MAGPIE_OK) status = sync_parent(index, err);
-  }
+  if (status == MAGPIE_OK) status = mgp_index_exchange(fresh.data, index, err);
   mgp_store_close(&old);
   if (!fresh.failed)
     mgp_directory_remove(fresh.data, NULL); /* what was replaced, or was not used */

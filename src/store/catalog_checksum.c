@@ -27,9 +27,14 @@ typedef struct checked_file {
 } checked_file;
 
 static _Thread_local uint64_t bad_page;
+static _Thread_local bool is_assumed_on; /* of a file that has no page 1 yet */
 
 uint64_t mgp_checksum_bad_page(void) {
   return bad_page;
+}
+
+void mgp_checksum_assume(bool is_on) {
+  is_assumed_on = is_on;
 }
 
 void mgp_checksum_compute(const unsigned char *bytes, size_t size,
@@ -56,20 +61,21 @@ static bool is_page(const checked_file *f, int size, sqlite3_int64 at) {
          at % size == 0;
 }
 
-/* Whole, another connection may have written page 1 since this file was opened. */
+/* Whole, another connection may have written page 1 since this file was opened; where it is not
+ * there, or a hole before pages that are, nothing is known yet. */
 static bool is_sealed(checked_file *f) {
   unsigned char header[HEADER_RESERVED + 1];
   if (f->sealing == SEALING_UNKNOWN &&
-      f->real->pMethods->xRead(f->real, header, sizeof header, 0) == SQLITE_OK)
+      f->real->pMethods->xRead(f->real, header, sizeof header, 0) == SQLITE_OK && header[0] != 0)
     look_at_header(f, header);
-  return f->sealing == SEALING_ON;
+  return f->sealing == SEALING_UNKNOWN ? is_assumed_on : f->sealing == SEALING_ON;
 }
 
 static int checked_read(sqlite3_file *file, void *bytes, int size, sqlite3_int64 at) {
   checked_file *f = (checked_file *)file;
   const int code = f->real->pMethods->xRead(f->real, bytes, size, at);
   if (code != SQLITE_OK || !f->is_catalog) return code;
-  if (at == 0 && size > HEADER_RESERVED) look_at_header(f, bytes);
+  if (at == 0 && size > HEADER_RESERVED && *(const char *)bytes) look_at_header(f, bytes);
   if (!is_page(f, size, at) || !is_sealed(f)) return SQLITE_OK;
   unsigned char found[PAGE_CHECKSUM_SIZE];
   const size_t covered = (size_t)size - PAGE_CHECKSUM_SIZE;

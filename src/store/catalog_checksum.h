@@ -18,6 +18,10 @@ const char *mgp_checksum_vfs(void);
 int mgp_checksum_reserve(sqlite3 *db);
 /* Does the catalog have them? */
 int mgp_checksum_is_on(sqlite3 *db, bool *out);
+/* VACUUM INTO writes page 1, which says whether there are checksums, last, and others before it
+ * when they do not fit SQLite's cache: what holds for those that this thread writes, until told
+ * anew. */
+void mgp_checksum_assume(bool is_on);
 /* The page that this thread last found to be wrong (SQLITE_IOERR_DATA), from 1. */
 uint64_t mgp_checksum_bad_page(void);
 /* Of the first `size` bytes (a multiple of 8): what SQLite's own cksumvfs writes. */

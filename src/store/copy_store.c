@@ -172,9 +172,14 @@ static magpie_status drop_unnamed(copying *c, int64_t number, magpie_error *err)
 static magpie_status run_vacuum(copying *c, mgp_connection *connection, const char *path,
                                 magpie_error *err) {
   sqlite3_stmt *statement = NULL;
-  int code = sqlite3_prepare_v2(connection->db, "VACUUM INTO ?1", -1, &statement, NULL);
+  bool has_checksums = false;
+  int code = mgp_checksum_is_on(connection->db, &has_checksums);
+  if (code == SQLITE_OK)
+    code = sqlite3_prepare_v2(connection->db, "VACUUM INTO ?1", -1, &statement, NULL);
   if (code == SQLITE_OK) code = sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
+  mgp_checksum_assume(has_checksums);
   if (code == SQLITE_OK) code = sqlite3_step(statement);
+  mgp_checksum_assume(false);
   sqlite3_finalize(statement);
   if (code == SQLITE_DONE) return MAGPIE_OK;
   return mgp_catalog_fail(c->s, connection->db, code, "copying the catalog", err);

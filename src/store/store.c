@@ -79,12 +79,19 @@ static magpie_status open_or_make(mgp_store *s, magpie_error *err) {
   return is_new || head.generation == 0 ? sync_new_index(s, err) : MAGPIE_OK;
 }
 
+static magpie_status refuse_file(const mgp_store *s, const struct stat *st, magpie_error *err) {
+  MGP_RETURN_IF(!S_ISDIR(st->st_mode), err, MAGPIE_INVALID,
+                "%s is a file; an index is a folder, NAME.mgp (an archive becomes one with `magpie "
+                "import --archive %s -x NAME.mgp`)",
+                s->path, s->path);
+  return MAGPIE_OK;
+}
+
 static magpie_status find_index(const mgp_store *s, magpie_error *err) {
   struct stat st = {0};
   MGP_RETURN_IF(stat(s->path, &st) != 0, err, MAGPIE_NOT_FOUND,
                 "there is no index at %s: run `magpie index` on a folder to make one", s->path);
-  MGP_RETURN_IF(!S_ISDIR(st.st_mode), err, MAGPIE_INVALID,
-                "%s is a file; an index is a folder, NAME.mgp", s->path);
+  MGP_FORWARD(refuse_file(s, &st, err));
   MGP_RETURN_IF(stat(s->catalog_path, &st) != 0, err, MAGPIE_NOT_FOUND,
                 "the folder %s is no index: it has no %s; run `magpie index` on a folder to make "
                 "an index",
@@ -94,8 +101,7 @@ static magpie_status find_index(const mgp_store *s, magpie_error *err) {
 
 static magpie_status open_parts(mgp_store *s, magpie_error *err) {
   struct stat st = {0};
-  MGP_RETURN_IF(stat(s->path, &st) == 0 && !S_ISDIR(st.st_mode), err, MAGPIE_INVALID,
-                "%s is a file; an index is a folder, NAME.mgp", s->path);
+  if (stat(s->path, &st) == 0) MGP_FORWARD(refuse_file(s, &st, err));
   if (!s->read_only) return open_or_make(s, err);
   MGP_FORWARD(find_index(s, err));
   mgp_connection *c = NULL;
