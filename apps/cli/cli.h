@@ -53,6 +53,7 @@ int cli_repair(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_snapshot(int argc, char **argv);
+int cli_export(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_eval(int argc, char **argv);
@@ -93,6 +94,10 @@ int cli_usage(const cli_arguments *a, const char *format, ...)
 /* A number of bytes: 512M, 2G, 1048576. False if it is none. */
 bool cli_parse_bytes(const char *text, uint64_t *out);
 bool cli_parse_count(const char *text, long min, long max, long *out);
+
+/* `import --archive`; 0 max_bytes: what the disk has free. (archive_command.c) */
+int cli_import_archive(const cli_common *common, const char *file, bool replace,
+                       uint64_t max_bytes);
 
 /* Prints JSON that the library gave, as it is or through `print` (NULL: as it is), and frees it.
  * (look_command.c) */

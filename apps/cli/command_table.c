@@ -33,6 +33,9 @@ static const cli_option index_options[] = {
 
 static const cli_option import_options[] = {
     {0, "text-pack", "NAME", "pack that encodes texts, when the index is created"},
+    {0, "archive", NULL, "FILE is an archive of `magpie export`: it becomes the index"},
+    {0, "force", NULL, "--archive: replace an index that is there"},
+    {0, "max-size", "SIZE", "--archive: refuse what unpacks to more; default: what the disk holds"},
     {0, "space", "NAME", "of a file of vectors: their space; default: vectors"},
     {0, "ids", "FILE", "of a file of vectors: an id a line; default: 0, 1, 2, …"},
     {0, NULL, NULL, NULL}};
@@ -102,6 +105,9 @@ static const cli_option check_options[] = {
 static const cli_option merge_options[] = {
     {0, "all", NULL, "one segment a space, without anything deleted in it"}, {0, NULL, NULL, NULL}};
 
+static const cli_option export_options[] = {{0, "force", NULL, "replace a file that is there"},
+                                            {0, NULL, NULL, NULL}};
+
 static const cli_option restore_options[] = {{0, "force", NULL, "replace an index that is there"},
                                              {0, NULL, NULL, NULL}};
 
@@ -132,13 +138,17 @@ const cli_command cli_commands[] = {
      search_options, "magpie search \"red bus at night\" -i bus.jpg -w t=0.4,i=0.6 --kind image",
      cli_search},
     {"import", "FILE",
-     "import records {id, text | path | vector, title, kind, metadata}, or vectors",
+     "import records {id, text | path | vector, title, kind, metadata}, vectors, or an archive",
      "One record a line; - reads standard input. A record of a known id replaces it; of records "
      "with one id in a file the last one counts. Relative paths start at the folder of the file. "
      "An "
      "item cut out of record X has the id X#n. Bad lines are "
      "listed by `magpie failures` as FILE:LINE. A FILE.npy, .fvecs, .bvecs or .ivecs is a matrix: "
-     "each row becomes a vector with an id of its own.",
+     "each row becomes a vector with an id of its own. "
+     "With --archive the file is one of `magpie export`, and becomes the index, which must not be "
+     "there yet (--force replaces it, in one step, unless somebody writes to it). The archive may "
+     "come from anywhere: names, sizes and checksums are compared with its manifest, the whole is "
+     "checked as by `magpie check --deep`, and a broken one leaves nothing.",
      import_options, "magpie import corpus.jsonl -x corpus.mgp", cli_import},
     {"eval", "[diff A B|convert PATH|rows FILE|vectors A B|measures]",
      "how good are the answers, and are we sure?",
@@ -181,6 +191,13 @@ const cli_command cli_commands[] = {
      "size "
      "and little time; one on another disk is a full copy. It appears whole or not at all.",
      no_options, "magpie snapshot ~/backup/photos-monday.mgp -x photos.mgp", cli_snapshot},
+    {"export", "FILE.tar.zst", "the index as one file, while others write",
+     "Packs the last commit's content with a manifest and checksums: to keep, or for another "
+     "machine, where `magpie import --archive` makes an index of it. It is checked before, as by "
+     "`magpie check --deep`, and the file appears whole or not at all. The files that were indexed "
+     "are not in it: only what the index knows of them, and thumbnails. A snapshot (hard links) "
+     "lies beside the index meanwhile.",
+     export_options, "magpie export photos.tar.zst -x photos.mgp", cli_export},
     {"restore", "SNAPSHOT", "an index from a snapshot",
      "Reads the snapshot wholly and checks it before anything changes. --force replaces the index "
      "that is there, in one step, unless somebody writes to it.",

@@ -94,22 +94,37 @@ static int run_import(const cli_common *common, const char *file) {
 int cli_import(int argc, char **argv) {
   cli_arguments a;
   cli_arguments_init(&a, "import", argc, argv);
-  const char *name, *space = NULL, *ids = NULL;
-  while ((name = cli_arguments_next(&a)) != NULL) {
-    if (strcmp(name, "space") == 0) space = a.value;
+  const char *name, *only = NULL; /* an option that counts for archives only */
+  const char *space = NULL, *ids = NULL;
+  uint64_t max_bytes = 0;
+  bool is_archive = false, replace = false;
+  int code = -1;
+  while (code < 0 && (name = cli_arguments_next(&a)) != NULL) {
+    if (strcmp(name, "text-pack") == 0) a.common.text_pack = a.value;
+    else if (strcmp(name, "space") == 0) space = a.value;
     else if (strcmp(name, "ids") == 0) ids = a.value;
-    else a.common.text_pack = a.value;
+    else if (strcmp(name, "archive") == 0) is_archive = true;
+    else if (strcmp(name, "force") == 0) replace = true, only = name;
+    else if (strcmp(name, "max-size") == 0) {
+      only = name;
+      if (!cli_parse_bytes(a.value, &max_bytes))
+        code = cli_usage(&a, "--max-size %s: expected a size such as 20G", a.value);
+    }
   }
-  const char *file = argc - a.next == 1 ? argv[a.next] : NULL;
-  if (file && !cli_is_vector_file(file) && (space || ids)) {
-    const int wrong = cli_usage(&a, "--space and --ids go with .npy, .fvecs, .bvecs and .ivecs");
-    cli_arguments_fini(&a);
-    return wrong;
-  }
-  const int code = !file
-                       ? cli_usage(&a, "name one file of JSON lines or of vectors, or - for stdin")
-                   : cli_is_vector_file(file) ? cli_import_vectors(&a.common, file, space, ids)
-                                              : run_import(&a.common, file);
+  if (code < 0 && argc - a.next != 1)
+    code = cli_usage(&a, is_archive ? "name one archive"
+                                    : "name one file of JSON lines or of vectors, or - for stdin");
+  else if (code < 0 && is_archive && a.common.text_pack)
+    code = cli_usage(&a, "--text-pack: an archive brings the pack that it was made with");
+  else if (code < 0 && only && !is_archive)
+    code = cli_usage(&a, "--%s: is for archives (--archive) only", only);
+  else if (code < 0 && (space || ids) && (is_archive || !cli_is_vector_file(argv[a.next])))
+    code = cli_usage(&a, "--space and --ids go with .npy, .fvecs, .bvecs and .ivecs");
+  else if (code < 0 && is_archive)
+    code = cli_import_archive(&a.common, argv[a.next], replace, max_bytes);
+  else if (code < 0 && cli_is_vector_file(argv[a.next]))
+    code = cli_import_vectors(&a.common, argv[a.next], space, ids);
+  else if (code < 0) code = run_import(&a.common, argv[a.next]);
   cli_arguments_fini(&a);
   return code;
 }
