@@ -19,9 +19,9 @@ typedef struct search_options {
   size_t space_count;
   char *weights_copy;
   const char *html, *queries, *run, *kinds;
-  bool html_add, by_record;
+  bool html_add, by_record, exact, explain;
   size_t k;
-  double rrf_k;
+  double rrf_k, recall;
   char *plain; /* words after the options, joined */
 } search_options;
 
@@ -79,6 +79,17 @@ static int take_option(const cli_arguments *a, search_options *s, const char *na
     if (end == value || *end || !(s->rrf_k > 0 && s->rrf_k <= 1e6))
       return cli_usage(a, "--rrf-k %s: expected a number above 0", value);
   }
+  if (strcmp(name, "recall") == 0) {
+    char *end = NULL;
+    s->recall = strtod(value, &end);
+    if (end == value || *end || !(s->recall > 0 && s->recall < 1))
+      return cli_usage(a,
+                       "--recall %s: expected a number between 0 and 1; --exact is for all of "
+                       "them",
+                       value);
+  }
+  if (strcmp(name, "exact") == 0) s->exact = true;
+  if (strcmp(name, "explain") == 0) s->explain = true;
   if (strcmp(name, "kind") == 0) s->kinds = value;
   if (strcmp(name, "records") == 0) s->by_record = true;
   if (strcmp(name, "html") == 0 || strcmp(name, "html-add") == 0) {
@@ -126,6 +137,9 @@ static magpie_query query_of(const search_options *s) {
   query.space_weight_count = s->space_count;
   query.by_record = s->by_record;
   query.rrf_k = s->rrf_k;
+  query.recall = s->recall;
+  query.exact = s->exact;
+  query.explain = s->explain;
   return query;
 }
 
@@ -149,6 +163,25 @@ static char *question_text(const search_options *s) {
   return out;
 }
 
+/* A line a segment, as the JSON's `plan` has it. */
+static void print_plan(const magpie_result *result) {
+  char *json = NULL;
+  if (magpie_result_json(result, &json, NULL)) return;
+  json_t *object = json_loads(json, 0, NULL);
+  const json_t *step;
+  size_t i;
+  json_array_foreach(json_object_get(object, "plan"), i, step)
+      fprintf(stderr, "%s: %lld rows, %lld allowed: %s, %lld codes and %lld vectors compared\n",
+              json_string_value(json_object_get(step, "list")),
+              (long long)json_integer_value(json_object_get(step, "rows")),
+              (long long)json_integer_value(json_object_get(step, "allowed")),
+              json_string_value(json_object_get(step, "path")),
+              (long long)json_integer_value(json_object_get(step, "visited")),
+              (long long)json_integer_value(json_object_get(step, "rescored")));
+  json_decref(object);
+  magpie_free(json);
+}
+
 static int show_result(const cli_common *common, magpie *ix, const search_options *s,
                        const magpie_result *result) {
   magpie_error err = {0};
@@ -165,6 +198,7 @@ static int show_result(const cli_common *common, magpie *ix, const search_option
     magpie_free(json);
   } else if (!common->quiet) {
     cli_print_hits(result, question ? question : "");
+    if (s->explain) print_plan(result);
   }
   if (s->html) {
     const int written = cli_write_page(ix, result, question ? question : "", s->html, s->html_add);

@@ -277,6 +277,9 @@ typedef struct magpie_query {
   size_t space_weight_count;
   bool by_record; /* one hit a record: its best item */
   double rrf_k;   /* constant of reciprocal rank fusion; 0: 60 */
+  double recall;  /* share of the true k nearest vectors that a search finds, about; 0: 0.95 */
+  bool exact;     /* compare every vector: all of them are found */
+  bool explain;   /* the result's JSON says how each segment was searched */
 } magpie_query;
 
 MAGPIE_API void magpie_query_defaults(magpie_query *query);
@@ -321,8 +324,10 @@ typedef struct magpie_hit {
 
 typedef struct magpie_result magpie_result;
 
-/* Exact over every space. Ties break by age (the item added first): same query, same generation,
- * same answer. *out is yours to destroy. No hit is not an error: the count is 0. */
+/* Words are searched exactly, and so are vectors in segments of less than 20,000 rows. Larger ones
+ * that a merge made have a graph, and the search finds about `recall` of the nearest. Ties break by
+ * age (the item added first): same query, same segments, same answer. *out is yours to destroy. No
+ * hit is not an error: the count is 0. */
 MAGPIE_API magpie_status magpie_search(magpie *ix, const magpie_query *query, magpie_result **out,
                                        magpie_error *err);
 MAGPIE_API size_t magpie_result_count(const magpie_result *result);

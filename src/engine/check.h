@@ -26,6 +26,7 @@ typedef struct mgp_finding_list {
 typedef struct mgp_segment_state {
   size_t space; /* of the account; SIZE_MAX: unknown */
   bool is_damaged;
+  bool is_slow;         /* only what makes it faster is damaged: its rows are whole */
   bool is_kept;         /* damaged, but repair gets all of its sections out of it */
   bool is_wrong;        /* what it says contradicts itself: its bytes are not worth keeping */
   bool knows_items;     /* its ids can be trusted */

@@ -8,6 +8,7 @@
 
 #include "engine/check.h"
 #include "engine/engine.h"
+#include "index/graph_index.h"
 #include "index/lexical_check.h"
 
 /* Vectors are scaled to length 1 in single precision. */
@@ -111,6 +112,43 @@ static magpie_status check_words(const mgp_check *k, const mgp_checked *c, magpi
   return status;
 }
 
+/* ---- what makes it faster -----------------------------------------------------------------------
+ */
+
+/* Damage of an extra section takes nothing from the answers, so the rows stay whole. */
+static magpie_status note_slow(mgp_check *k, size_t claim, const char *section, const char *what,
+                               magpie_error *err) {
+  mgp_buffer b;
+  mgp_buffer_init(&b, k->alloc);
+  mgp_buffer_printf(&b, "%s; only speed depends on it", what);
+  char *text = mgp_buffer_take(&b);
+  MGP_RETURN_IF(!text, err, MAGPIE_NO_MEMORY, "no memory to note a damage");
+  k->states[claim].is_slow = true;
+  const mgp_damage damage = {
+      .file = k->account.claims[claim].file, .section = section, .what = text};
+  const magpie_status status = mgp_check_note(k, &k->findings, &damage, SIZE_MAX, err);
+  mgp_free(k->alloc, text);
+  return status;
+}
+
+static magpie_status check_extras(mgp_check *k, size_t claim, const mgp_space *space,
+                                  const mgp_checked *c, magpie_error *err) {
+  const mgp_section *rows = mgp_checked_section(c, MGP_SECTION_VECTORS_F32);
+  const mgp_section *graph = mgp_checked_section(c, MGP_SECTION_GRAPH);
+  if (!rows || !graph || space->dim == 0) return MAGPIE_OK;
+  const mgp_graph_rows of = {.rows = rows->data,
+                             .count = (size_t)c->claim->count,
+                             .dim = space->dim,
+                             .stride = mgp_dense_stride(space->dim)};
+  magpie_error why = {0};
+  const magpie_status status = mgp_graph_check(graph->data, graph->size, &of, k->alloc, &why);
+  if (status == MAGPIE_OK) return MAGPIE_OK;
+  if (status != MAGPIE_NO_MEMORY && status != MAGPIE_LIMIT)
+    return note_slow(k, claim, mgp_segment_section_name(graph->kind), why.message, err);
+  if (err) *err = why;
+  return status;
+}
+
 /* ---- the first round --------------------------------------------------------------------------
  */
 
@@ -128,6 +166,7 @@ static magpie_status note_wrong(mgp_check *k, size_t claim, const char *section,
 
 static magpie_status note_bytes(mgp_check *k, size_t claim, const mgp_checked *c,
                                 magpie_error *err) {
+  const uint32_t extras = mgp_checked_extras(c);
   if (!c->is_readable || c->bad == 0)
     return note_wrong(k, claim,
                       c->is_readable  ? "padding"
@@ -140,7 +179,9 @@ static magpie_status note_bytes(mgp_check *k, size_t claim, const mgp_checked *c
     magpie_error why = {0};
     mgp_fail(&why, MAGPIE_CORRUPT, "its %zu bytes are not those that were written (checksum)",
              section->size);
-    MGP_FORWARD(note_wrong(k, claim, mgp_segment_section_name(section->kind), &why, err));
+    const char *name = mgp_segment_section_name(section->kind);
+    MGP_FORWARD(extras >> i & 1 ? note_slow(k, claim, name, why.message, err)
+                                : note_wrong(k, claim, name, &why, err));
   }
   return MAGPIE_OK;
 }
@@ -152,12 +193,15 @@ static magpie_status check_contents(mgp_check *k, size_t claim, const mgp_checke
   state->knows_items = check_ids(k, c, &why) == MAGPIE_OK;
   const char *section = "ids";
   magpie_status status = why.code;
-  if (state->knows_items && c->bad == 0 && state->space != SIZE_MAX) {
+  const bool has_bad_rows = (c->bad & ~mgp_checked_extras(c)) != 0;
+  if (state->knows_items && !has_bad_rows && state->space != SIZE_MAX) {
     const mgp_space *space = &k->account.spaces[state->space];
     section = space->dim ? "vectors" : "postings";
     status = space->dim ? check_vectors(k, space, c, &why) : check_words(k, c, &why);
   }
-  if (status == MAGPIE_OK || c->bad != 0) return MAGPIE_OK; /* bad bytes have been told already */
+  if (status == MAGPIE_OK && k->deep && !has_bad_rows && state->space != SIZE_MAX)
+    return check_extras(k, claim, &k->account.spaces[state->space], c, err);
+  if (status == MAGPIE_OK || has_bad_rows) return MAGPIE_OK; /* bad bytes have been told already */
   state->is_wrong = true;
   return note_wrong(k, claim, section, &why, err);
 }

@@ -35,12 +35,13 @@ typedef struct mgp_pack_slot {
 
 /* The segments of one generation, ready to be searched. Shared by searches, counted. */
 typedef struct mgp_space_view {
-  char name[64], key[64]; /* key: as its segments are named */
+  char name[64], key[64];    /* key: as its segments are named */
   bool is_lexical, is_ready; /* what follows is filled when the space is first asked */
   size_t dim;
   mgp_dense_view *dense;
+  struct mgp_dense_extra **extras; /* beside `dense`; NULL where a segment has none */
   mgp_lexical_view **lexical;
-  size_t count, capacity;
+  size_t count, capacity, extras_capacity;
 } mgp_space_view;
 
 typedef struct mgp_index_view {

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "engine/merge_extras.h"
 #include "index/merge.h"
 #include "store/merge_policy.h"
 #include "store/merge_store.h"
@@ -18,6 +19,7 @@
 #define RETRIES_MAX 16       /* another process may merge at the same time */
 #define PROGRESS_BYTES (4u << 20)
 #define DAMAGED_MAX 64
+#define BUILD_BYTES 16 /* a number: what building a graph takes, in bytes that could be copied */
 
 void magpie_merge_options_defaults(magpie_merge_options *options) {
   *options = (magpie_merge_options){.size = sizeof *options};
@@ -30,6 +32,7 @@ typedef struct merge_run {
   void *progress_context;
   mgp_merge_policy policy;
   bool has_lock, count_live;
+  bool adds_extras; /* to large segments; small merges never make one */
   magpie_merge_report *report;
   int64_t damaged[DAMAGED_MAX]; /* left as they are */
   size_t damaged_count;
@@ -55,6 +58,7 @@ typedef struct merge_output {
   merge_run *run;
   mgp_segment_stream *stream; /* made with the first section: nothing may be left */
   const char *space;
+  uint64_t before, extra; /* bytes of progress: done before the graph, and the graph's part */
 } merge_output;
 
 static magpie_status go_on(const merge_output *out, magpie_error *err) {
@@ -193,10 +197,38 @@ static magpie_status put_in_place(merge_run *run, mgp_segment_stream *stream,
   return status;
 }
 
-static magpie_status write_merged(merge_run *run, const char *space, size_t dim,
-                                  const merge_inputs *in, const int64_t *numbers, size_t count,
-                                  magpie_error *err) {
-  merge_output out = {.run = run, .space = space};
+/* The graph counts as bytes, so that progress goes on. */
+static magpie_status tell_building(void *context, double share, magpie_error *err) {
+  merge_output *out = context;
+  merge_run *run = out->run;
+  const uint64_t done = out->before + (uint64_t)(share * (double)out->extra);
+  MGP_FORWARD(go_on(out, err));
+  if (done > run->event.bytes_done) run->event.bytes_done = done;
+  if (run->event.bytes_done - run->told >= PROGRESS_BYTES / 4) tell(run, MAGPIE_EVENT_FILE, NULL);
+  return MAGPIE_OK;
+}
+
+static magpie_status write_extras(merge_output *out, const mgp_space *space, const merge_inputs *in,
+                                  size_t count, uint64_t rows, magpie_error *err) {
+  if (!out->run->adds_extras || rows < *mgp_engine_extras_rows() || !mgp_engine_extras_fit(space))
+    return MAGPIE_OK;
+  out->before = out->run->event.bytes_done;
+  out->extra = rows * space->dim * BUILD_BYTES;
+  out->run->event.bytes_total += out->extra;
+  const mgp_extras extras = {.ix = out->run->ix,
+                             .stream = out->stream,
+                             .inputs = in->set,
+                             .views = in->dense,
+                             .count = count,
+                             .dim = space->dim,
+                             .go_on = tell_building,
+                             .context = out};
+  return mgp_engine_write_extras(&extras, err);
+}
+
+static magpie_status write_merged(merge_run *run, const mgp_space *space, const merge_inputs *in,
+                                  const int64_t *numbers, size_t count, magpie_error *err) {
+  merge_output out = {.run = run, .space = space->key};
   const mgp_filter live = {.allow = mgp_segment_set_is_live, .context = in->set};
   const mgp_merge_sink sink = {.context = &out,
                                .section = begin_section,
@@ -206,8 +238,10 @@ static magpie_status write_merged(merge_run *run, const char *space, size_t dim,
                                .spill_folder = mgp_store_path(run->ix->store)};
   uint64_t rows = 0;
   magpie_status status =
-      dim > 0 ? mgp_dense_merge(run->ix->alloc, in->dense, count, &live, &sink, &rows, err)
-              : mgp_lexical_merge(run->ix->alloc, in->lexical, count, &live, &sink, &rows, err);
+      space->dim > 0
+          ? mgp_dense_merge(run->ix->alloc, in->dense, count, &live, &sink, &rows, err)
+          : mgp_lexical_merge(run->ix->alloc, in->lexical, count, &live, &sink, &rows, err);
+  if (status == MAGPIE_OK && out.stream) status = write_extras(&out, space, in, count, rows, err);
   if (status == MAGPIE_OK) status = go_on(&out, err);
   if (status == MAGPIE_OK && out.stream) status = mgp_segment_stream_finish(out.stream, rows, err);
   if (status == MAGPIE_OK) status = put_in_place(run, out.stream, numbers, count, err);
@@ -238,15 +272,15 @@ static magpie_status note_damaged(merge_run *run, int64_t number, const magpie_e
 }
 
 /* One merge of the picked segments. *again: they changed under our hands; list them anew. */
-static magpie_status merge_picked(merge_run *run, const char *space, size_t dim, int64_t *numbers,
+static magpie_status merge_picked(merge_run *run, const mgp_space *space, int64_t *numbers,
                                   size_t count, bool *again, magpie_error *err) {
   merge_inputs in = {0};
   size_t bad = SIZE_MAX;
   magpie_error why = {0};
   *again = false;
   qsort(numbers, count, sizeof *numbers, by_number);
-  magpie_status status = open_inputs(run, dim, numbers, count, &in, &bad, &why);
-  if (status == MAGPIE_OK) status = write_merged(run, space, dim, &in, numbers, count, &why);
+  magpie_status status = open_inputs(run, space->dim, numbers, count, &in, &bad, &why);
+  if (status == MAGPIE_OK) status = write_merged(run, space, &in, numbers, count, &why);
   close_inputs(run, &in);
   *again = status == MAGPIE_NOT_FOUND || (status == MAGPIE_CORRUPT && bad < count);
   if (status == MAGPIE_CORRUPT && bad < count) status = note_damaged(run, numbers[bad], &why, &why);
@@ -264,6 +298,7 @@ typedef struct space_rows {
   int64_t *numbers; /* of the rows */
   size_t *picked;
   size_t count;
+  size_t bare; /* a row that is due alone, because it is large and has no graph; SIZE_MAX: none */
 } space_rows;
 
 static bool is_damaged(const merge_run *run, int64_t number) {
@@ -278,7 +313,12 @@ static void free_rows(mgp_alloc *a, space_rows *r) {
   mgp_free(a, r->picked);
 }
 
-static magpie_status rows_of_space(const merge_run *run, const char *space, space_rows *out,
+static bool is_bare(const merge_run *run, const mgp_space *space, const mgp_segment_info *info) {
+  return run->adds_extras && info->live >= *mgp_engine_extras_rows() && !info->has_extras &&
+         mgp_engine_extras_fit(space);
+}
+
+static magpie_status rows_of_space(const merge_run *run, const mgp_space *space, space_rows *out,
                                    magpie_error *err) {
   mgp_alloc *a = run->ix->alloc;
   mgp_segment_info *infos = NULL;
@@ -289,19 +329,20 @@ static magpie_status rows_of_space(const merge_run *run, const char *space, spac
   out->picked = mgp_calloc(a, count + 1, sizeof *out->picked);
   const bool has_room = out->rows && out->numbers && out->picked;
   for (size_t i = 0; has_room && i < count; i++) {
-    if (!mgp_text_equal(infos[i].space, space) || is_damaged(run, infos[i].number)) continue;
+    if (!mgp_text_equal(infos[i].space, space->key) || is_damaged(run, infos[i].number)) continue;
+    if (is_bare(run, space, &infos[i])) out->bare = out->count;
     out->rows[out->count] =
         (mgp_merge_row){.bytes = infos[i].bytes, .live = infos[i].live, .total = infos[i].count};
     out->numbers[out->count++] = infos[i].number;
   }
   mgp_free(a, infos);
-  MGP_RETURN_IF(!has_room, err, MAGPIE_NO_MEMORY, "no memory for the segments of %s", space);
+  MGP_RETURN_IF(!has_room, err, MAGPIE_NO_MEMORY, "no memory for the segments of %s", space->name);
   return MAGPIE_OK;
 }
 
-/* All of them, when there are several or some of their rows are dead. */
+/* All of them, when there are several, some of their rows are dead, or a graph is missing. */
 static size_t pick_all(const space_rows *r) {
-  bool is_due = r->count > 1;
+  bool is_due = r->count > 1 || r->bare != SIZE_MAX;
   for (size_t i = 0; i < r->count; i++) {
     r->picked[i] = i;
     is_due = is_due || r->rows[i].live < r->rows[i].total;
@@ -309,15 +350,27 @@ static size_t pick_all(const space_rows *r) {
   return is_due ? r->count : 0;
 }
 
+/* What is due by number or by dead rows first: it may take the bare one with it. */
+static size_t pick_due(const merge_run *run, const mgp_space *space, const space_rows *r) {
+  mgp_merge_policy policy = run->policy;
+  /* What would want a graph is left to a merge that makes one. */
+  const uint64_t row_bytes = mgp_dense_stride(space->dim) * sizeof(float);
+  const uint64_t most = *mgp_engine_extras_rows() * row_bytes;
+  if (!run->adds_extras && mgp_engine_extras_fit(space) && most < policy.max_bytes)
+    policy.max_bytes = most;
+  const size_t found = mgp_merge_pick(&policy, r->rows, r->count, r->picked);
+  if (found || r->bare == SIZE_MAX) return found;
+  r->picked[0] = r->bare;
+  return 1;
+}
+
 /* One step for one space; *more: another may be due. */
 static magpie_status merge_step(merge_run *run, const mgp_space *space, bool all, bool *more,
                                 bool *again, magpie_error *err) {
-  space_rows r = {0};
+  space_rows r = {.bare = SIZE_MAX};
   *more = *again = false;
-  magpie_status status = rows_of_space(run, space->key, &r, err);
-  const size_t found = status != MAGPIE_OK ? 0
-                       : all               ? pick_all(&r)
-                             : mgp_merge_pick(&run->policy, r.rows, r.count, r.picked);
+  magpie_status status = rows_of_space(run, space, &r, err);
+  const size_t found = status != MAGPIE_OK ? 0 : all ? pick_all(&r) : pick_due(run, space, &r);
   int64_t *numbers = found ? mgp_calloc(run->ix->alloc, found, sizeof *numbers) : NULL;
   if (found && !numbers) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to merge");
   double expected = 0;
@@ -330,7 +383,7 @@ static magpie_status merge_step(merge_run *run, const mgp_space *space, bool all
     run->event.bytes_total = run->event.bytes_done + (uint64_t)expected;
     run->event.files_total = run->event.files_done + 1;
     tell(run, MAGPIE_EVENT_WALK, NULL);
-    status = merge_picked(run, space->key, space->dim, numbers, found, again, err);
+    status = merge_picked(run, space, numbers, found, again, err);
     *more = status == MAGPIE_OK && (!all || *again);
   }
   mgp_free(run->ix->alloc, numbers);
@@ -385,8 +438,22 @@ magpie_status mgp_engine_merge_due(magpie *ix, const volatile int *cancel, magpi
                    .policy = mgp_merge_policy_default,
                    .has_lock = true,
                    .count_live = true,
+                   .adds_extras = true,
                    .report = &report};
   return merge_spaces(&run, false, SIZE_MAX, err);
+}
+
+magpie_status mgp_engine_merge_anew(magpie *ix, const mgp_space *space, int64_t number,
+                                    const volatile int *cancel, magpie_error *err) {
+  magpie_merge_report report = {0};
+  merge_run run = {.ix = ix,
+                   .cancel = cancel,
+                   .policy = mgp_merge_policy_default,
+                   .has_lock = true,
+                   .adds_extras = true,
+                   .report = &report};
+  bool again = false;
+  return merge_picked(&run, space, &number, 1, &again, err);
 }
 
 static magpie_status measure(magpie *ix, uint64_t *segments, uint64_t *bytes, magpie_error *err) {
@@ -437,6 +504,7 @@ magpie_status magpie_merge(magpie *ix, const magpie_merge_options *options,
                    .progress_context = options->progress_context,
                    .policy = mgp_merge_policy_default,
                    .count_live = true,
+                   .adds_extras = true,
                    .report = report,
                    .started = mgp_clock_seconds()};
   MGP_FORWARD(try_lock(ix, err));

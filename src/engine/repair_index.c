@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/merge_segments.h"
 #include "engine/repair.h"
 #include "store/item_batch.h"
 #include "store/merge_store.h"
@@ -249,6 +250,18 @@ static magpie_status rebuild(mgp_repair *r, magpie_error *err) {
   return mgp_store_commit(r->ix->store, &r->generation, err);
 }
 
+/* Segments whose rows are whole, with a new graph in place of a damaged one. */
+static magpie_status quicken(mgp_repair *r, magpie_error *err) {
+  for (size_t i = 0; i < r->check.account.claim_count; i++) {
+    const mgp_segment_state *state = &r->check.states[i];
+    if (!state->is_slow || state->is_damaged || state->space == SIZE_MAX) continue;
+    MGP_FORWARD(mgp_engine_merge_anew(r->ix, &r->check.account.spaces[state->space],
+                                      r->check.account.claims[i].number, r->options->cancel, err));
+    r->segments++;
+  }
+  return MAGPIE_OK;
+}
+
 /* Under the lock, so that nothing changes between the check and the commit. */
 static magpie_status repair_locked(mgp_repair *r, magpie_error *err) {
   MGP_FORWARD(run_check(r, true, err));
@@ -258,6 +271,7 @@ static magpie_status repair_locked(mgp_repair *r, magpie_error *err) {
     const magpie_status status = rebuild(r, err);
     if (status != MAGPIE_OK) mgp_store_rollback(r->ix->store);
     MGP_FORWARD(status);
+    MGP_FORWARD(quicken(r, err));
   }
   return mgp_store_tidy(r->ix->store, err);
 }

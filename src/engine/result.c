@@ -117,6 +117,7 @@ const char *magpie_result_warning(const magpie_result *result, size_t index) {
 void magpie_result_destroy(magpie_result *result) {
   if (!result) return;
   json_decref(result->query);
+  json_decref(result->steps);
   mgp_arena_destroy(result->arena);
   mgp_free(result->alloc, result);
 }
@@ -192,6 +193,7 @@ magpie_status magpie_result_json(const magpie_result *result, char **json, magpi
   json_t *object =
       json_pack("{s:O,s:f,s:I,s:o,s:o}", "query", result->query, "took_ms", result->took_ms,
                 "generation", (json_int_t)result->generation, "hits", hits, "warnings", warnings);
+  if (object && result->steps) json_object_set(object, "plan", result->steps);
   const magpie_status status = object ? mgp_json_write(object, json, err)
                                       : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the JSON");
   json_decref(object);

@@ -25,6 +25,8 @@ static magpie_status check_query(const magpie_query *q, magpie_error *err) {
                 "the query has no part; give a text, a picture, a sound or an item");
   MGP_RETURN_IF(q->k == 0 || q->k > K_MAX, err, MAGPIE_INVALID, "k is %zu; it must be 1 to %d",
                 q->k, K_MAX);
+  MGP_RETURN_IF(!(q->recall >= 0 && q->recall < 1), err, MAGPIE_INVALID,
+                "recall must be 0 (the default, 0.95) or below 1; `exact` is for all of them");
   MGP_RETURN_IF(q->part_count > 64, err, MAGPIE_INVALID, "the query has %zu parts; at most 64",
                 q->part_count);
   MGP_RETURN_IF(!(q->rrf_k >= 0) || !isfinite(q->rrf_k), err, MAGPIE_INVALID,
@@ -138,6 +140,8 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
 
 size_t mgp_search_depth(const magpie_query *query) {
   if (query->depth) return query->depth;
+  /* One list is not fused with others: its best are the answer. */
+  if (query->part_count == 1 && query->parts[0].vector && !query->by_record) return query->k;
   return 10 * query->k > DEPTH_MIN ? 10 * query->k : DEPTH_MIN;
 }
 
@@ -184,6 +188,7 @@ static magpie_status search_once(magpie *ix, const magpie_query *query, mgp_pool
   size_t count = 0;
   magpie_status status = mgp_search_fuse(s, &fused, &count, err);
   if (status == MAGPIE_OK) status = mgp_result_fill(s, fused, count, result, err);
+  if (status == MAGPIE_OK && query->explain) result->steps = mgp_search_steps_json(s);
   *vanished = s->vanished;
   mgp_search_close(s);
   return status;
@@ -199,6 +204,7 @@ static magpie_status run_search(magpie *ix, const magpie_query *query, mgp_pool 
     MGP_FORWARD(search_once(ix, query, pool, result, &vanished, err));
     if (vanished == 0 || tries == SETTLE_TRIES) return MAGPIE_OK;
     json_decref(result->query);
+    json_decref(result->steps);
     mgp_arena_reset(result->arena);
     *result = (magpie_result){.alloc = result->alloc, .arena = result->arena};
   }

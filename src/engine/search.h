@@ -9,6 +9,7 @@
 
 #define SEARCH_LISTS 128
 #define SEARCH_KINDS 256
+#define SEARCH_STEPS 256
 
 /* One ranked list: what one space says to one part. */
 typedef struct mgp_search_list {
@@ -19,6 +20,13 @@ typedef struct mgp_search_list {
   const float *beliefs;      /* as there; arena-owned, or NULL */
   int medium;
 } mgp_search_list;
+
+/* How one segment was searched for one list, for those who ask. */
+typedef struct mgp_search_step {
+  const char *label, *path; /* of the list; "rows", "survivors", "graph", … */
+  size_t rows, allowed;     /* of the segment, and those of them that may be hits */
+  size_t visited, rescored; /* codes and vectors that were compared */
+} mgp_search_step;
 
 typedef struct mgp_search {
   magpie *ix;
@@ -37,6 +45,8 @@ typedef struct mgp_search {
   size_t words_count;
   const char *warnings[16];
   size_t warning_count;
+  mgp_search_step steps[SEARCH_STEPS + 1]; /* the last one is not told */
+  size_t step_count;
   size_t vanished; /* hits whose item a writer removed since the snapshot */
 } mgp_search;
 
@@ -50,6 +60,7 @@ struct magpie_result {
   const char **warnings;
   size_t warning_count;
   json_t *query; /* the parts, echoed */
+  json_t *steps; /* NULL unless the query asked to explain */
 };
 
 /* A search on the generation of this moment, its lists recalled; what it says lives in `arena`. The
@@ -65,6 +76,12 @@ size_t mgp_search_depth(const magpie_query *query);
 /* Fills lists, words and warnings from the query's parts. */
 magpie_status mgp_search_recall(mgp_search *s, magpie_error *err);
 void mgp_search_warn(mgp_search *s, const char *message);
+/* May this item be a hit? Fits mgp_allow; the context is the search. */
+bool mgp_search_allows(const void *search, uint64_t id);
+/* The best of a space by a vector, into `top`; `label` is the list's. (search_dense.c) */
+magpie_status mgp_search_dense(mgp_search *s, const mgp_space_view *space, const float *vector,
+                               const char *label, mgp_topk *top, magpie_error *err);
+json_t *mgp_search_steps_json(const mgp_search *s);
 /* As magpie_search on a given pool (NULL: one thread), for batches that run queries side by side.
  */
 magpie_status mgp_engine_search(magpie *ix, const magpie_query *query, mgp_pool *pool,

@@ -35,8 +35,8 @@ void mgp_search_warn(mgp_search *s, const char *message) {
 
 /* ---- which items may be hits ---------------------------------------------------------------- */
 
-static bool allow(const void *context, uint64_t id) {
-  const mgp_search *s = context;
+bool mgp_search_allows(const void *search, uint64_t id) {
+  const mgp_search *s = search;
   const int kind = mgp_snapshot_kind(s->view->snapshot, id);
   if (kind <= 0 || (!s->all_kinds && (kind >= SEARCH_KINDS || !s->kinds[kind]))) return false;
   for (size_t i = 0; i < s->like_count; i++)
@@ -84,11 +84,9 @@ static void keep_list(mgp_search_list *list, mgp_topk *top) {
 
 static magpie_status scan_space(mgp_search *s, const mgp_space_view *space, const float *vector,
                                 mgp_search_list *list, magpie_error *err) {
-  const mgp_filter filter = {.allow = allow, .context = s};
   mgp_topk top;
   MGP_FORWARD(topk_open(s, &top, err));
-  MGP_FORWARD(mgp_dense_search(space->dense, space->count, vector, &filter, s->pool, s->ix->alloc,
-                               &top, err));
+  MGP_FORWARD(mgp_search_dense(s, space, vector, list->label, &top, err));
   keep_list(list, &top);
   return MAGPIE_OK;
 }
@@ -128,7 +126,7 @@ static magpie_status recall_words(mgp_search *s, size_t index, const magpie_part
   mgp_search_list *list = new_list(s, MGP_WORDS_SPACE, index,
                                    trust * part->weight * space_weight(s, MGP_WORDS_SPACE, 1.0), 0);
   if (!list) return MAGPIE_OK;
-  const mgp_filter filter = {.allow = allow, .context = s};
+  const mgp_filter filter = {.allow = mgp_search_allows, .context = s};
   const mgp_bm25 bm25 = {.k1 = BM25_K1, .b = BM25_B};
   mgp_topk top;
   MGP_FORWARD(topk_open(s, &top, err));

@@ -58,8 +58,8 @@ magpie_status mgp_segment_stream_write(mgp_segment_stream *stream, const void *b
 magpie_status mgp_segment_stream_aside(mgp_segment_stream *stream, const void *bytes, size_t size,
                                        magpie_error *err);
 magpie_status mgp_segment_stream_back(mgp_segment_stream *stream, magpie_error *err);
-/* Reads back the section of this kind, which must have been written before the first such call; good
- * until the stream is destroyed. */
+/* Reads back the section of this kind, which must have been written before the first such call;
+ * good until the stream is destroyed. */
 magpie_status mgp_segment_stream_read(mgp_segment_stream *stream, uint32_t kind, const void **data,
                                       size_t *size, magpie_error *err);
 /* Writes table and header, fsyncs. */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The graph of a merged segment. It is built over the vectors as they lie in the new file, mapped,
+ * on threads of its own: searches of this process keep theirs. What the inputs' graphs know is
+ * taken over: rows that one of them has are linked by its edges.
+ */
+#include "engine/merge_extras.h"
+
+#include "index/graph_index.h"
+
+#define BUILD_SHARE 0.9 /* of what is left of the memory budget */
+
+size_t *mgp_engine_extras_rows(void) {
+  static size_t rows = MGP_EXTRAS_ROWS;
+  return &rows;
+}
+
+bool mgp_engine_extras_fit(const mgp_space *space) {
+  return space->is_active && space->dim > 0 && space->dim <= MGP_GRAPH_DIM_MAX &&
+         mgp_text_equal(space->metric, "cosine");
+}
+
+/* ---- graphs of the inputs -----------------------------------------------------------------------
+ */
+
+typedef struct old_graphs {
+  mgp_graph_part *parts;
+  size_t count;
+} old_graphs;
+
+static void close_graphs(mgp_alloc *a, old_graphs *g) {
+  for (size_t i = 0; i < g->count; i++) {
+    mgp_graph_close((mgp_graph *)(uintptr_t)g->parts[i].graph);
+    mgp_free(a, (void *)(uintptr_t)g->parts[i].map);
+  }
+  mgp_free(a, g->parts);
+}
+
+/* Where each row of an input went; both lists ascend. */
+static void map_rows(const mgp_dense_view *from, const uint64_t *ids, size_t count, uint32_t *map) {
+  size_t at = 0;
+  for (size_t i = 0; i < from->count; i++) {
+    while (at < count && ids[at] < from->ids[i]) at++;
+    map[i] = at < count && ids[at] == from->ids[i] ? (uint32_t)at : UINT32_MAX;
+  }
+}
+
+/* A graph that cannot be read, for whatever reason, is done without. */
+static magpie_status open_graphs(const mgp_extras *e, const uint64_t *ids, size_t count,
+                                 old_graphs *out, magpie_error *err) {
+  mgp_alloc *a = e->ix->alloc;
+  out->parts = mgp_calloc(a, e->count + 1, sizeof *out->parts);
+  MGP_RETURN_IF(!out->parts, err, MAGPIE_NO_MEMORY, "no memory to merge %zu graphs", e->count);
+  for (size_t i = 0; i < e->count; i++) {
+    const mgp_section *section = mgp_segment_set_section(e->inputs, i, MGP_SECTION_GRAPH);
+    const mgp_graph_rows rows = {.rows = e->views[i].rows,
+                                 .count = e->views[i].count,
+                                 .dim = e->views[i].dim,
+                                 .stride = e->views[i].stride};
+    mgp_graph *graph = NULL;
+    if (!section || mgp_graph_open(section->data, section->size, &rows, a, &graph, NULL)) continue;
+    uint32_t *map = mgp_calloc(a, rows.count + 1, sizeof *map);
+    if (!map) {
+      mgp_graph_close(graph);
+      return mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to merge %zu graphs", e->count);
+    }
+    map_rows(&e->views[i], ids, count, map);
+    out->parts[out->count++] = (mgp_graph_part){.graph = graph, .map = map};
+  }
+  return MAGPIE_OK;
+}
+
+/* ---- the new one --------------------------------------------------------------------------------
+ */
+
+static magpie_status write_graph(const mgp_extras *e, const mgp_graph *graph, magpie_error *err) {
+  const void *data = NULL;
+  size_t size = 0;
+  mgp_graph_bytes(graph, &data, &size);
+  MGP_FORWARD(mgp_segment_stream_section(e->stream, MGP_SECTION_GRAPH, err));
+  return mgp_segment_stream_write(e->stream, data, size, err);
+}
+
+static magpie_status build_graph(const mgp_extras *e, const mgp_graph_rows *rows,
+                                 const uint64_t *ids, mgp_graph **out, magpie_error *err) {
+  const mgp_graph_options options = {
+      .metric = MGP_GRAPH_DOT, .go_on = e->go_on, .context = e->context};
+  mgp_pool *pool = NULL;
+  old_graphs old = {0};
+  magpie_status status = mgp_pool_create(e->ix->threads, &pool, err);
+  if (status == MAGPIE_OK) status = open_graphs(e, ids, rows->count, &old, err);
+  if (status == MAGPIE_OK)
+    status = mgp_graph_merge(old.parts, old.count, rows, &options, pool, e->ix->alloc, out, err);
+  close_graphs(e->ix->alloc, &old);
+  mgp_pool_destroy(pool);
+  return status;
+}
+
+static bool has_memory(const mgp_extras *e, size_t count) {
+  const mgp_graph_options options = {.metric = MGP_GRAPH_DOT};
+  const double left = (double)mgp_alloc_left(e->ix->alloc);
+  uint64_t maps = 0;
+  for (size_t i = 0; i < e->count; i++) maps += e->views[i].count * sizeof(uint32_t);
+  return count <= MGP_GRAPH_COUNT_MAX &&
+         (double)(mgp_graph_build_memory(count, e->dim, &options, e->ix->threads) + maps) <
+             BUILD_SHARE * left;
+}
+
+magpie_status mgp_engine_write_extras(const mgp_extras *e, magpie_error *err) {
+  const void *vectors = NULL, *ids = NULL;
+  size_t size = 0, ids_size = 0;
+  MGP_FORWARD(mgp_segment_stream_read(e->stream, MGP_SECTION_VECTORS_F32, &vectors, &size, err));
+  MGP_FORWARD(mgp_segment_stream_read(e->stream, MGP_SECTION_IDS, &ids, &ids_size, err));
+  const mgp_graph_rows rows = {.rows = vectors,
+                               .count = ids_size / sizeof(uint64_t),
+                               .dim = e->dim,
+                               .stride = mgp_dense_stride(e->dim)};
+  if (!has_memory(e, rows.count)) return MAGPIE_OK;
+  mgp_graph *graph = NULL;
+  MGP_FORWARD(build_graph(e, &rows, ids, &graph, err));
+  const magpie_status status = write_graph(e, graph, err);
+  mgp_graph_close(graph);
+  return status;
+}
