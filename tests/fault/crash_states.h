@@ -78,6 +78,17 @@ static inline void names_put(crash_names *names, const char *path, int node) {
   names->entries[at].node = node;
 }
 
+/* A folder's name is part of the names of what is in it. */
+static inline void names_move_below(crash_names *names, const char *from, const char *to) {
+  const size_t size = strlen(from);
+  for (int i = 0; i < names->count; i++) {
+    char moved[sizeof names->entries[i].path], *path = names->entries[i].path;
+    if (strncmp(path, from, size) != 0 || path[size] != '/') continue;
+    if (snprintf(moved, sizeof moved, "%s%s", to, path + size) >= (int)sizeof moved) abort();
+    memcpy(path, moved, sizeof moved);
+  }
+}
+
 static inline void names_apply(crash_names *names, const crash_op *op) {
   const int at = names_find(names, op->path);
   const int node = at >= 0 ? names->entries[at].node : -1;
@@ -87,6 +98,7 @@ static inline void names_apply(crash_names *names, const crash_op *op) {
     names->entries[at] = names->entries[--names->count];
   if (at >= 0 && (op->kind == CRASH_RENAME || op->kind == CRASH_LINK))
     names_put(names, op->to, node);
+  if (at >= 0 && op->kind == CRASH_RENAME && node < 0) names_move_below(names, op->path, op->to);
 }
 
 /* ---- the log goes on by one call ---- */
@@ -101,13 +113,18 @@ static inline bool is_in_folder(const char *path, const char *folder) {
   return strlen(folder) == size && strncmp(path, folder, size) == 0;
 }
 
+/* The folder of a link is that of the new name. */
+static inline const char *new_name(const crash_op *op) {
+  return op->kind == CRASH_LINK ? op->to : op->path;
+}
+
 static inline void disk_sync(crash_disk *d, const crash_op *sync) {
   int kept = 0;
   for (int i = 0; i < d->pending_count; i++) {
     const crash_op *op = &crash_log.ops[d->pending[i]];
     const bool is_covered = sync->kind == CRASH_SYNC
                                 ? is_data(op) && op->node == sync->node
-                                : !is_data(op) && is_in_folder(op->path, sync->path);
+                                : !is_data(op) && is_in_folder(new_name(op), sync->path);
     if (!is_covered) d->pending[kept++] = d->pending[i];
     else if (is_data(op)) image_apply(&d->images[op->node], op, op->size);
     else names_apply(&d->names, op);

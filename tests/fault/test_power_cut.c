@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The power fails after each call of a workload of commits, updates, removals, merges, rollbacks,
- * thumbnails and compaction: of what was not fsynced none, all, each single call and random parts
- * reach the disk, or the catalog's alone, or all but those, and the last write is torn. Each such
- * disk is opened by a writer, and read wholly:
+ * thumbnails, compaction and snapshots: of what was not fsynced none, all, each single call and
+ * random parts reach the disk, or the catalog's alone, or all but those, and the last write is
+ * torn. Each such disk is opened by a writer, and read wholly:
  *
  *   full     the last acknowledged commit, or the one under way, nothing else; a clean check
  *   batched  one of the commits since the last sync point, whole; a clean check
  *   off      the same catalog; files of segments may be missing, and are named as damaged
+ *
+ * A snapshot is there whole once it was acknowledged, and before that whole or not at all.
  *
  * MAGPIE_SEED changes what is drawn.
  */
@@ -21,6 +23,7 @@
 #include "crash_states.h"
 #include "store/catalog.h"
 #include "store/check_store.h"
+#include "store/copy_store.h"
 #include "store/merge_store.h"
 #include "store/segment.h"
 
@@ -29,6 +32,8 @@
 #define STATES_MAX 64
 #define SINGLES 4 /* each of so many newest calls, alone */
 #define RANDOM_SETS 2
+#define SNAPSHOT_EVERY 7 /* turns */
+#define SNAPSHOTS_MAX 8
 #define GO_ON_EVERY 16 /* states after which a writer commits and looks again */
 
 typedef struct scene {
@@ -38,10 +43,13 @@ typedef struct scene {
   mgp_store *store;
   mgp_buffer states[STATES_MAX]; /* what the index held after commit i */
   int commits;                   /* done */
-  uint64_t tried, lost_thumbs, damaged;
+  int snapshots[SNAPSHOTS_MAX];  /* of which commit */
+  int snapshot_count;
+  uint64_t tried, lost_thumbs, damaged, snapshots_seen;
 } scene;
 
-#define MARK_SYNCED 1000 /* + commit: all of them are durable */
+#define MARK_SYNCED 1000   /* + commit: all of them are durable */
+#define MARK_SNAPSHOT 2000 /* + how many snapshots are there */
 
 static void fail_on(magpie_status status, const magpie_error *err, const char *what) {
   if (status != MAGPIE_OK) fail_msg("%s: %d %s", what, (int)status, err->message);
@@ -269,6 +277,16 @@ static void merge(scene *s) {
   mgp_segment_stream_destroy(stream);
 }
 
+/* Of the last commit, beside the index. */
+static void take_snapshot(scene *s) {
+  char path[128];
+  mgp_copy_report report = {0};
+  s->snapshots[s->snapshot_count] = s->commits;
+  snprintf(path, sizeof path, "%s/snapshot-%d", s->work, s->snapshot_count++);
+  OK(mgp_store_copy(s->store, path, NULL, &report, err));
+  crash_mark(MARK_SNAPSHOT + s->snapshot_count);
+}
+
 static void turn_of(scene *s, int turn) {
   char text[16];
   snprintf(text, sizeof text, "%d", turn);
@@ -281,6 +299,7 @@ static void turn_of(scene *s, int turn) {
   if (turn % 9 == 7) mgp_store_rollback(s->store);
   else commit(s);
   if (turn % 4 == 3) merge(s);
+  if (turn % SNAPSHOT_EVERY == SNAPSHOT_EVERY - 1) take_snapshot(s);
   if (turn % 6 == 4) {
     give_up_lock(s);
     OK(mgp_store_lock(s->store, 0, err));
@@ -296,7 +315,7 @@ static void turn_of(scene *s, int turn) {
 static void run_workload(scene *s, int turns) {
   mgp_directory_remove(s->work, NULL);
   OK(mgp_directory_make(s->work, err));
-  s->commits = 0;
+  s->commits = s->snapshot_count = 0;
   crash_log_begin(s->work);
   open_work(s);
   crash_mark(MARK_SYNCED);
@@ -313,6 +332,7 @@ static void run_workload(scene *s, int turns) {
 typedef struct moment {
   int op;             /* calls that were made */
   int oldest, newest; /* the states that may be found */
+  int snapshots;      /* that must be there */
   const char *what;
 } moment;
 
@@ -399,6 +419,30 @@ static void look(scene *s, const moment *m) {
   mgp_buffer_fini(&found);
 }
 
+static void look_at_snapshot(scene *s, const moment *m, int number) {
+  char path[128];
+  mgp_store *store = NULL;
+  mgp_buffer found;
+  magpie_error err = {0};
+  uint64_t lost = 0;
+  size_t damaged = 0;
+  snprintf(path, sizeof path, "%s/snapshot-%d", s->scratch, number);
+  if (access(path, F_OK) != 0) {
+    if (number < m->snapshots) fail_at(s, m, "an acknowledged snapshot is gone", path);
+    return;
+  }
+  mgp_buffer_init(&found, NULL);
+  magpie_status status = mgp_store_open(NULL, path, true, &store, &err);
+  if (status == MAGPIE_OK) status = dump_all(store, &found, &lost, &damaged, &err);
+  if (status != MAGPIE_OK) fail_at(s, m, "a snapshot cannot be read", err.message);
+  const mgp_buffer *state = &s->states[s->snapshots[number]];
+  if (damaged || found.size != state->size || memcmp(found.data, state->data, found.size) != 0)
+    fail_at(s, m, "a snapshot is not what it was taken of", found.data);
+  s->snapshots_seen++;
+  mgp_store_close(&store);
+  mgp_buffer_fini(&found);
+}
+
 static void try_state(scene *s, const crash_disk *d, const crash_choice *choice, moment *m,
                       const char *what) {
   m->what = what;
@@ -414,6 +458,7 @@ static void try_state(scene *s, const crash_disk *d, const crash_choice *choice,
     put_file(path, &text);
   }
   look(s, m);
+  for (int i = 0; i < s->snapshot_count; i++) look_at_snapshot(s, m, i);
 }
 
 static void set_all(crash_choice *choice, const crash_disk *d, int share) {
@@ -469,6 +514,10 @@ static void try_states(scene *s, const crash_disk *d, moment *m) {
 }
 
 static void take_mark(const scene *s, const crash_op *op, moment *m) {
+  if (op->node >= MARK_SNAPSHOT) {
+    m->snapshots = op->node - MARK_SNAPSHOT;
+    return;
+  }
   const int commit_number = op->node >= MARK_SYNCED ? op->node - MARK_SYNCED : op->node;
   const bool is_durable = op->node >= MARK_SYNCED || s->durability == MAGPIE_DURABILITY_FULL;
   if (is_durable && commit_number > m->oldest) m->oldest = commit_number;
@@ -480,7 +529,7 @@ static void cut_everywhere(scene *s, int turns, const char *name) {
   crash_disk *d = calloc(1, sizeof *d);
   assert_non_null(d);
   moment m = {.newest = 1};
-  s->tried = s->lost_thumbs = s->damaged = 0;
+  s->tried = s->lost_thumbs = s->damaged = s->snapshots_seen = 0;
   int calls = 0;
   for (int i = 0; i < crash_log.count; i++) {
     const crash_op *op = &crash_log.ops[i];
@@ -490,12 +539,14 @@ static void cut_everywhere(scene *s, int turns, const char *name) {
     else calls++;
     try_states(s, d, &m);
   }
-  printf("fault: power cut: %llu states of %d operations, seed %llu (durability %s, %d commits, "
-         "%llu with a damaged segment)\n",
+  printf("fault: power cut: %llu states of %d operations, seed %llu (durability %s, %d commits, %d "
+         "snapshots seen %llu times, %llu with a damaged segment)\n",
          (unsigned long long)s->tried, calls,
          (unsigned long long)(getenv("MAGPIE_SEED") ? strtoull(getenv("MAGPIE_SEED"), NULL, 10)
                                                     : SEED),
-         name, s->commits, (unsigned long long)s->damaged);
+         name, s->commits, s->snapshot_count, (unsigned long long)s->snapshots_seen,
+         (unsigned long long)s->damaged);
+  assert_true(s->snapshots_seen > 0);
   for (int i = 0; i <= s->commits; i++) mgp_buffer_fini(&s->states[i]);
   disk_free(d);
 }
