@@ -311,11 +311,10 @@ static void read_file(adding *ad, const mgp_walk_file *file, known *old, size_t 
   }
   magpie_error why = {0};
   magpie_status status = mgp_hash128_file(file->path, &source->row.hash, &why);
-  if (old) source->replaces = old->number;
-  if (status == MAGPIE_OK) {
-    if (!find_known(&ad->failures, file->path) && keep_items(ad, old, source)) source->replaces = 0;
-    else status = mgp_ingest_decode(ad->in, source, file->path, &why);
-  }
+  const bool is_kept =
+      status == MAGPIE_OK && !find_known(&ad->failures, file->path) && keep_items(ad, old, source);
+  if (!is_kept && old) source->replaces = old->number; /* kept: another thread may flush it now */
+  if (status == MAGPIE_OK && !is_kept) status = mgp_ingest_decode(ad->in, source, file->path, &why);
   mgp_ingest_source_done(ad->in, source, status, &why, NULL);
 }
 
