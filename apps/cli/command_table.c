@@ -62,6 +62,18 @@ static const cli_option search_options[] = {
     {0, "run", "FILE", "where the batch goes, as a TREC run; - is standard output"},
     {0, NULL, NULL, NULL}};
 
+static const cli_option bench_ann_options[] = {
+    {0, "base", "FILE", "the vectors: .npy, .fvecs, .bvecs or .ivecs"},
+    {0, "queries", "FILE", "the queries, likewise"},
+    {0, "truth", "FILE", "rows of the true neighbours' numbers (.ivecs); default: computed"},
+    {'k', "top", "N", "neighbours asked for; default 10"},
+    {0, "space", "NAME", "cosine (default), dot or l2"},
+    {0, "runs", "N", "timed runs a point, of which the median counts; default 3"},
+    {0, "seconds", "S", "of one run, about; default 1"},
+    {0, "svg", "FILE", "write the curves as a picture"},
+    {0, "csv", "FILE", "write the points as a table"},
+    {0, NULL, NULL, NULL}};
+
 static const cli_option eval_options_table[] = {
     {0, "data", "PATH", "a benchmark's folder or file (docs/howto/benchmarks.md)"},
     {0, "format", "NAME", "its layout: magpie, beir, tevatron, mmeb, mbeir, mixbench"},
@@ -161,6 +173,12 @@ const cli_command cli_commands[] = {
      "in another layout; rows and vectors measure answers, scores and spaces of files; measures "
      "lists what -m knows.",
      eval_options_table, "magpie eval -x corpus.mgp --data scifact --html report.html", cli_eval},
+    {"bench-ann", "--base FILE --queries FILE", "our indexes on your vectors: recall and speed",
+     "Builds each kind of index on the vectors, in memory, and measures recall and queries a "
+     "second for rising search widths, in the manner of ann-benchmarks; one thread asks unless "
+     "--threads says more. No index is read or changed.",
+     bench_ann_options, "magpie bench-ann --base base.fvecs --queries query.fvecs --svg curve.svg",
+     cli_bench_ann},
     {"status", "", "what the index holds", "Counts by kind and space, size, packs, failures.",
      no_options, "magpie status", cli_status},
     {"failures", "", "files that could not be read, and why",

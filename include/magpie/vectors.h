@@ -58,6 +58,34 @@ MAGPIE_API magpie_status magpie_import_vectors(magpie *ix, const char *file, con
 MAGPIE_API magpie_status magpie_vectors_look(const char *file, size_t *n, size_t *dim,
                                              magpie_error *err);
 
+typedef struct magpie_ann_options {
+  size_t size;
+  const char *base, *queries; /* files as magpie_import_vectors reads them */
+  const char *truth;          /* rows of the true neighbours' numbers, or NULL: computed */
+  size_t k;                   /* neighbours asked for; 0: 10 */
+  const char *space;          /* "cosine" (also NULL), "dot" or "l2" */
+  int threads;                /* that ask; 0: 1. Indexes are built by as many */
+  int runs;                   /* timed, of which the median counts; 0: 3 */
+  double seconds;             /* of one of them, about; 0: 1 */
+  magpie_progress progress;   /* files are indexes */
+  void *progress_context;
+  const volatile int *cancel;
+} magpie_ann_options;
+
+MAGPIE_API void magpie_ann_options_defaults(magpie_ann_options *options);
+
+/* Builds our indexes on these vectors, in memory (exact scan; scans of codes, the best scored
+ * again; graph), and measures how many queries a second they answer at which recall, for rising
+ * search widths. JSON
+ * {"base":{"rows","dim"},"queries","k","space","threads","runs","truth":"given"|
+ * "computed","systems":[{"name","build_s","bytes","points":[{"width","recall","qps"}]}]}: `bytes`
+ * beside the f32 rows, recall as ann-benchmarks counts it (neighbours as near as the k-th true
+ * one). magpie_free it. INVALID: rows that are not finite, or zero where the space is cosine. */
+MAGPIE_API magpie_status magpie_bench_ann(const magpie_ann_options *options, char **json,
+                                          magpie_error *err);
+/* That JSON as a picture (SVG) of queries a second over recall. magpie_free it. */
+MAGPIE_API magpie_status magpie_ann_svg(const char *json, char **svg, magpie_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -39,7 +39,7 @@ def run(*args):
 def commands():
     """{command: its options as typed}, read from the help."""
     overview = run("help").split("Commands:")[1].split("First steps:")[0]
-    names = re.findall(r"^  (\w+) ", overview, re.M)
+    names = re.findall(r"^  ([\w-]+) ", overview, re.M)
     assert len(names) >= 10
     options = {}
     for name in names:
