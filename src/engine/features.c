@@ -3,6 +3,7 @@
  * What this build can do, as JSON: formats with their libraries, the model runtime, the processor
  * tier.
  */
+#include "archive/index_archive.h"
 #include "engine/engine.h"
 
 static json_t *feature(bool is_enabled, const char *what, const char *library) {
@@ -14,6 +15,12 @@ static json_t *feature(bool is_enabled, const char *what, const char *library) {
 static void add_formats(json_t *features) {
   for (const mgp_media_format *f = mgp_media_formats(); f->name; f++)
     json_object_set_new(features, f->name, feature(f->is_enabled, f->what, f->library));
+}
+
+static void add_archives(json_t *features) {
+  const char *library = mgp_archive_library();
+  json_object_set_new(features, "archives",
+                      feature(library != NULL, "export, import --archive", library));
 }
 
 static void add_runtime(json_t *features) {
@@ -44,6 +51,7 @@ magpie_status magpie_features(char **json, magpie_error *err) {
   MGP_FORWARD(mgp_media_init(err));
   json_t *features = json_object();
   add_formats(features);
+  add_archives(features);
   add_runtime(features);
   json_t *object = json_pack("{s:s,s:o,s:o}", "version", magpie_version(), "features", features,
                              "cpu", processor());
