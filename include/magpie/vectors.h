@@ -39,7 +39,8 @@ MAGPIE_API void magpie_vectors_options_defaults(magpie_vectors_options *options)
  * All rows are looked at first: INVALID names the first whose numbers are not finite, whose length
  * is zero or too large for a float, or whose id is wrong, and none is added; so it is when `dim` is
  * not that of the space or not 1 to MAGPIE_VECTOR_DIM_MAX. n == 0 is no error and changes nothing.
- * Up to 2^20 vectors or 1 GiB are one commit. One writer at a time. */
+ * Up to 2^20 vectors or 1 GiB are one commit. Large merges, and with them the graph that makes
+ * searches of many vectors fast, are left to magpie_merge. One writer at a time. */
 MAGPIE_API magpie_status magpie_space_add_vectors(magpie *ix, const char *space,
                                                   const char *const *ids, const float *vectors,
                                                   size_t n, size_t dim,

@@ -357,8 +357,10 @@ static magpie_status add_all(bulk *b, magpie_error *err) {
     MGP_RETURN_IF(is_cancelled(b), err, MAGPIE_CANCELLED, "stopped on request");
     MGP_FORWARD(write_chunk(b, at, b->rows->n - at < room ? b->rows->n - at : room, err));
   }
-  /* What was committed is safe whatever becomes of a merge: the next run does it. */
-  (void)mgp_engine_merge_due(b->ix, b->options.cancel, NULL);
+  /* What was committed is safe whatever becomes of a merge: the next run does it. From memory come
+   * many calls, which may not each wait for a graph over all of it. */
+  if (b->name) (void)mgp_engine_merge_due(b->ix, b->options.cancel, NULL);
+  else (void)mgp_engine_merge_small(b->ix, b->options.cancel, NULL);
   tell(b, MAGPIE_EVENT_DONE);
   return MAGPIE_OK;
 }
