@@ -252,7 +252,8 @@ def test_exports_beside_a_writer_and_merges_are_each_of_one_generation(filled, t
 
 def test_progress_tells_counts_bytes_and_the_end(filled, tmp_path):
     archive = tmp_path / "a.tar.zst"
-    for args, index in ((["export", archive], filled), (["import", "--archive", archive], other(filled, tmp_path / "c.mgp"))):
+    copy = other(filled, tmp_path / "c.mgp")
+    for args, index in ((["export", archive], filled), (["import", "--archive", archive], copy)):
         events = [json.loads(line) for line in index.run(*args, "--json").stdout.splitlines()]
         assert [e["event"] for e in events[-2:]] == ["done", "report"]
         done = events[-2]
