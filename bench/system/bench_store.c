@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "magpie/magpie.h"
+#include "magpie/vectors.h"
 
 #define DIM 384
 #define ROUNDS 5
@@ -98,14 +98,12 @@ static magpie *open_magpie(const char *folder, const char *name) {
   return ix;
 }
 
-static void add(magpie *ix, const row *rows, size_t count, bool with_text) {
+static void add(magpie *ix, const row *rows, size_t count) {
   magpie_record *records = calloc(count, sizeof *records);
   if (!records) stop("records", "no memory");
   for (size_t i = 0; i < count; i++)
-    records[i] = (magpie_record){.id = rows[i].id,
-                                 .text = with_text ? rows[i].text : NULL,
-                                 .vector = rows[i].vector,
-                                 .dim = DIM};
+    records[i] = (magpie_record){
+        .id = rows[i].id, .text = rows[i].text, .vector = rows[i].vector, .dim = DIM};
   magpie_report report;
   magpie_error err;
   if (magpie_add_records(ix, records, count, NULL, &report, &err) != MAGPIE_OK)
@@ -163,7 +161,7 @@ static void time_commits(const char *folder, const char *name, size_t commits, s
   for (size_t round = 0; round < ROUNDS; round++) {
     row *rows = rows_of(count, round * count);
     double start = now();
-    for (size_t i = 0; i < commits; i++) add(ix, rows + i * size, size, true);
+    for (size_t i = 0; i < commits; i++) add(ix, rows + i * size, size);
     ours[round] = (double)count / (now() - start);
     start = now();
     for (size_t i = 0; i < commits; i++) insert(db, statement, rows + i * size, size);
@@ -198,15 +196,34 @@ static double write_rate(const char *folder, const row *rows, size_t count) {
   return (double)count * DIM * sizeof(float) / 1e6 / seconds;
 }
 
+static float *matrix_of(const row *rows, size_t count) {
+  float *matrix = malloc(count * DIM * sizeof *matrix);
+  if (!matrix) stop("vectors", "no memory");
+  for (size_t i = 0; i < count; i++)
+    memcpy(matrix + i * DIM, rows[i].vector, sizeof rows[i].vector);
+  return matrix;
+}
+
+static void add_matrix(magpie *ix, const float *matrix, size_t count, uint64_t first) {
+  magpie_vectors_options options;
+  magpie_vectors_options_defaults(&options);
+  options.first = first;
+  magpie_error err;
+  if (magpie_space_add_vectors(ix, NULL, NULL, matrix, count, DIM, &options, NULL, &err))
+    stop("magpie_space_add_vectors", err.message);
+}
+
 static void time_bulk(const char *folder) {
   magpie *ix = open_magpie(folder, "bulk");
   double ours[ROUNDS], peers[ROUNDS];
   for (size_t round = 0; round < ROUNDS; round++) {
     row *rows = rows_of(BULK, round * BULK);
+    float *matrix = matrix_of(rows, BULK);
     const double start = now();
-    add(ix, rows, BULK, false);
+    add_matrix(ix, matrix, BULK, round * BULK);
     ours[round] = (double)BULK * DIM * sizeof(float) / 1e6 / (now() - start);
     peers[round] = write_rate(folder, rows, BULK);
+    free(matrix);
     free(rows);
   }
   magpie_close(&ix);
@@ -220,7 +237,7 @@ static int first_answer(const char *folder) {
   const char *started = getenv("BENCH_STARTED");
   row *rows = rows_of(BATCH, 0);
   magpie *ix = open_magpie(folder, "first");
-  add(ix, rows, BATCH, true);
+  add(ix, rows, BATCH);
   const magpie_part part = {.vector = rows[7].vector, .vector_dim = DIM, .weight = 1};
   magpie_query query;
   magpie_query_defaults(&query);
