@@ -45,6 +45,8 @@ static const cli_option search_options[] = {
     {'i', "image", "FILE", "a picture part"},
     {'a', "audio", "FILE", "a sound part"},
     {0, "like", "ID", "an item of the index: more like this"},
+    {0, "vector", "FILE", "a vector part: the first row of a .npy, .fvecs, .bvecs or .ivecs"},
+    {0, "space", "NAME", "of --vector: the space it is of; default: vectors"},
     {'w', "weights", "LIST",
      "weights: t=0.4,i=0.6 for parts (t i a like), words=0,text=1 for spaces"},
     {'k', "top", "N", "number of hits; default 10"},

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <magpie/vectors.h>
+
 #include "cli.h"
 
 #define PARTS_MAX 64
@@ -22,13 +24,24 @@ typedef struct search_options {
   bool html_add, by_record, exact, explain;
   size_t k;
   double rrf_k, recall;
-  char *plain; /* words after the options, joined */
+  char *plain;   /* words after the options, joined */
+  float *vector; /* of --vector */
+  const char *space;
 } search_options;
 
 static int add_part(const cli_arguments *a, search_options *s, magpie_part part) {
   if (s->part_count == PARTS_MAX) return cli_usage(a, "at most %d parts", PARTS_MAX);
   s->parts[s->part_count++] = part;
   return -1;
+}
+
+/* The first row of the file. */
+static int add_vector(const cli_arguments *a, search_options *s, const char *file) {
+  magpie_error err = {0};
+  size_t dim = 0;
+  if (s->vector) return cli_usage(a, "--vector is given once only");
+  if (magpie_vectors_row(file, 0, &s->vector, &dim, &err)) return cli_report_error(&err);
+  return add_part(a, s, (magpie_part){.vector = s->vector, .vector_dim = dim});
 }
 
 static bool set_part_weight(search_options *s, const char *name, double value) {
@@ -67,6 +80,11 @@ static int take_option(const cli_arguments *a, search_options *s, const char *na
   if (strcmp(name, "image") == 0) return add_part(a, s, (magpie_part){.image = value});
   if (strcmp(name, "audio") == 0) return add_part(a, s, (magpie_part){.audio = value});
   if (strcmp(name, "like") == 0) return add_part(a, s, (magpie_part){.item = value});
+  if (strcmp(name, "vector") == 0) return add_vector(a, s, value);
+  if (strcmp(name, "space") == 0) {
+    s->space = value;
+    return -1;
+  }
   if (strcmp(name, "weights") == 0) return parse_weights(a, s, value);
   if (strcmp(name, "top") == 0) {
     if (!cli_parse_count(value, 1, 10000, &number))
@@ -121,7 +139,9 @@ static void weigh_parts(search_options *s) {
     p->weight = p->text    ? s->text_weight
                 : p->image ? s->image_weight
                 : p->audio ? s->audio_weight
-                           : s->item_weight;
+                : p->item  ? s->item_weight
+                           : 1;
+    if (p->vector) p->space = s->space;
   }
 }
 
@@ -143,18 +163,23 @@ static magpie_query query_of(const search_options *s) {
   return query;
 }
 
+static const char *part_text(const magpie_part *p) {
+  if (p->vector) return "a vector";
+  return p->text ? p->text : p->image ? p->image : p->audio ? p->audio : p->item;
+}
+
 /* The query as a line of text, for headings. */
 static char *question_text(const search_options *s) {
   size_t size = 1;
   for (size_t i = 0; i < s->part_count; i++) {
     const magpie_part *p = &s->parts[i];
-    const char *value = p->text ? p->text : p->image ? p->image : p->audio ? p->audio : p->item;
+    const char *value = part_text(p);
     size += strlen(value) + 24;
   }
   char *out = calloc(size, 1);
   for (size_t i = 0; out && i < s->part_count; i++) {
     const magpie_part *p = &s->parts[i];
-    const char *value = p->text ? p->text : p->image ? p->image : p->audio ? p->audio : p->item;
+    const char *value = part_text(p);
     const char *slash = p->image || p->audio ? strrchr(value, '/') : NULL;
     if (i) strcat(out, " + ");
     strcat(out, p->image ? "picture " : p->audio ? "sound " : p->item ? "like " : "");
@@ -239,7 +264,7 @@ static size_t count_parts(const search_options *s, char letter) {
   size_t count = 0;
   for (size_t i = 0; i < s->part_count; i++) {
     const magpie_part *p = &s->parts[i];
-    count += letter == (p->text ? 't' : p->image ? 'i' : p->audio ? 'a' : 'l');
+    count += letter == (p->text ? 't' : p->image ? 'i' : p->audio ? 'a' : p->item ? 'l' : 'v');
   }
   return count;
 }
@@ -328,7 +353,8 @@ static int check_search(const cli_arguments *a, const search_options *s) {
   if (s->run && !s->queries) return cli_usage(a, "--run needs --queries FILE.jsonl");
   if (s->queries && s->part_count) return cli_usage(a, "--queries takes its parts from the file");
   if (!s->queries && s->part_count == 0)
-    return cli_usage(a, "give a text, -i PICTURE, -a SOUND or --like ID");
+    return cli_usage(a, "give a text, -i PICTURE, -a SOUND, --like ID or --vector FILE");
+  if (s->space && !s->vector) return cli_usage(a, "--space goes with --vector");
   return s->queries ? EXIT_OK : check_part_weights(a, s);
 }
 
@@ -353,6 +379,7 @@ int cli_search(int argc, char **argv) {
   magpie_close(&ix);
   free(s.weights_copy);
   free(s.plain);
+  magpie_free(s.vector);
   cli_arguments_fini(&a);
   return code;
 }

@@ -59,6 +59,10 @@ MAGPIE_API magpie_status magpie_import_vectors(magpie *ix, const char *file, con
 MAGPIE_API magpie_status magpie_vectors_look(const char *file, size_t *n, size_t *dim,
                                              magpie_error *err);
 
+/* One row of such a file, from 0, as floats. magpie_free it. NOT_FOUND past the last. */
+MAGPIE_API magpie_status magpie_vectors_row(const char *file, size_t row, float **values,
+                                            size_t *dim, magpie_error *err);
+
 typedef struct magpie_ann_options {
   size_t size;
   const char *base, *queries; /* files as magpie_import_vectors reads them */

@@ -110,3 +110,25 @@ magpie_status magpie_vectors_look(const char *file, size_t *n, size_t *dim, magp
   mgp_matrix_file_close(&matrix);
   return MAGPIE_OK;
 }
+
+magpie_status magpie_vectors_row(const char *file, size_t row, float **values, size_t *dim,
+                                 magpie_error *err) {
+  MGP_RETURN_IF(!file || !values || !dim, err, MAGPIE_INVALID,
+                "magpie_vectors_row: an argument is NULL");
+  *values = NULL;
+  mgp_matrix_file f;
+  MGP_FORWARD(mgp_matrix_file_open(file, &f, err));
+  magpie_status status = MAGPIE_OK;
+  if (row >= f.matrix.n)
+    status = mgp_fail(err, MAGPIE_NOT_FOUND, "%s has %zu rows: there is no row %zu", file,
+                      f.matrix.n, row);
+  else *values = mgp_calloc(NULL, f.matrix.dim, sizeof **values);
+  if (*values) {
+    mgp_matrix_row(&f.matrix, row, *values);
+    *dim = f.matrix.dim;
+  } else if (status == MAGPIE_OK) {
+    status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for a row of %s", file);
+  }
+  mgp_matrix_file_close(&f);
+  return status;
+}

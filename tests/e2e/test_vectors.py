@@ -85,6 +85,18 @@ def test_ids_and_spaces_and_replacing_and_removing(magpie, tmp_path):
     assert status["items"] == {"vector": 299}
 
 
+def test_a_row_of_a_file_is_a_question(magpie, tmp_path):
+    magpie.run("import", npy(tmp_path / "x.npy", rows), "--space", "mine", "-q")
+    question = npy(tmp_path / "q.npy", rows[41:43] * 3)
+    done = json.loads(magpie.run("search", "--vector", question, "--space", "mine", "-k", "6", "--json").stdout)
+    assert [h["id"] for h in done["hits"]] == ["41", *nearest(rows, 41)]
+    assert abs(done["hits"][0]["scores"]["mine"] - 1) < 1e-5
+    assert b"41" in magpie.run("search", "--vector", question, "--space", "mine").stdout
+    assert "once only" in magpie.run("search", "--vector", question, "--vector", question, code=2).stderr.decode()
+    assert "--space goes with" in magpie.run("search", "x", "--space", "mine", code=2).stderr.decode()
+    assert "nowhere.npy" in magpie.run("search", "--vector", tmp_path / "nowhere.npy", code=1).stderr.decode()
+
+
 def broken(tmp_path):
     holed = rows.copy()
     holed[7, 3] = numpy.nan
