@@ -96,17 +96,17 @@ static magpie_status build_graph(const mgp_extras *e, const mgp_graph_rows *rows
   return status;
 }
 
-static bool has_memory(const mgp_extras *e, size_t count) {
+bool mgp_engine_extras_have_memory(const magpie *ix, uint64_t rows, uint64_t inputs, size_t dim) {
   const mgp_graph_options options = {.metric = MGP_GRAPH_DOT};
-  const double left = (double)mgp_alloc_left(e->ix->alloc);
-  uint64_t maps = 0;
-  for (size_t i = 0; i < e->count; i++) maps += e->views[i].count * sizeof(uint32_t);
-  return count <= MGP_GRAPH_COUNT_MAX &&
-         (double)(mgp_graph_build_memory(count, e->dim, &options, e->ix->threads) + maps) <
-             BUILD_SHARE * left;
+  const double left = (double)mgp_alloc_left(ix->alloc);
+  if (rows > MGP_GRAPH_COUNT_MAX || inputs > UINT32_MAX) return false;
+  const uint64_t maps = inputs * sizeof(uint32_t); /* where each row of an input goes */
+  return (double)(mgp_graph_build_memory((size_t)rows, dim, &options, ix->threads) + maps) <
+         BUILD_SHARE * left;
 }
 
-magpie_status mgp_engine_write_extras(const mgp_extras *e, magpie_error *err) {
+magpie_status mgp_engine_write_extras(const mgp_extras *e, bool *is_written, magpie_error *err) {
+  *is_written = false;
   const void *vectors = NULL, *ids = NULL;
   size_t size = 0, ids_size = 0;
   MGP_FORWARD(mgp_segment_stream_read(e->stream, MGP_SECTION_VECTORS_F32, &vectors, &size, err));
@@ -115,10 +115,13 @@ magpie_status mgp_engine_write_extras(const mgp_extras *e, magpie_error *err) {
                                .count = ids_size / sizeof(uint64_t),
                                .dim = e->dim,
                                .stride = mgp_dense_stride(e->dim)};
-  if (!has_memory(e, rows.count)) return MAGPIE_OK;
+  uint64_t inputs = 0;
+  for (size_t i = 0; i < e->count; i++) inputs += e->views[i].count;
+  if (!mgp_engine_extras_have_memory(e->ix, rows.count, inputs, e->dim)) return MAGPIE_OK;
   mgp_graph *graph = NULL;
   MGP_FORWARD(build_graph(e, &rows, ids, &graph, err));
   const magpie_status status = write_graph(e, graph, err);
   mgp_graph_close(graph);
+  *is_written = status == MAGPIE_OK;
   return status;
 }

@@ -17,6 +17,9 @@ size_t *mgp_engine_extras_rows(void);
 /* Does a segment of this space get them, when it is large enough? */
 bool mgp_engine_extras_fit(const mgp_space *space);
 
+/* Does the memory budget allow them for so many rows, from inputs of so many? */
+bool mgp_engine_extras_have_memory(const magpie *ix, uint64_t rows, uint64_t inputs, size_t dim);
+
 typedef struct mgp_extras {
   magpie *ix;
   mgp_segment_stream *stream; /* ids and vectors have been written */
@@ -28,7 +31,7 @@ typedef struct mgp_extras {
   magpie_status (*go_on)(void *context, double share, magpie_error *err);
   void *context;
 } mgp_extras;
-/* Adds a section to the stream. Graphs of the inputs are used for the new one. */
-magpie_status mgp_engine_write_extras(const mgp_extras *e, magpie_error *err);
+/* Adds a section to the stream, if memory allows. Graphs of the inputs are used for the new one. */
+magpie_status mgp_engine_write_extras(const mgp_extras *e, bool *is_written, magpie_error *err);
 
 #endif

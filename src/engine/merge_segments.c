@@ -33,6 +33,7 @@ typedef struct merge_run {
   mgp_merge_policy policy;
   bool has_lock, count_live;
   bool adds_extras; /* to large segments; small merges never make one */
+  bool has_no_room; /* a graph was too much for the memory that was left: large segments stay */
   magpie_merge_report *report;
   int64_t damaged[DAMAGED_MAX]; /* left as they are */
   size_t damaged_count;
@@ -223,7 +224,10 @@ static magpie_status write_extras(merge_output *out, const mgp_space *space, con
                              .dim = space->dim,
                              .go_on = tell_building,
                              .context = out};
-  return mgp_engine_write_extras(&extras, err);
+  bool is_written = false;
+  MGP_FORWARD(mgp_engine_write_extras(&extras, &is_written, err));
+  out->run->has_no_room = out->run->has_no_room || !is_written;
+  return MAGPIE_OK;
 }
 
 static magpie_status write_merged(merge_run *run, const mgp_space *space, const merge_inputs *in,
@@ -298,7 +302,7 @@ typedef struct space_rows {
   int64_t *numbers; /* of the rows */
   size_t *picked;
   size_t count;
-  size_t bare; /* a row that is due alone, because it is large and has no graph; SIZE_MAX: none */
+  bool *is_bare; /* it has no graph */
 } space_rows;
 
 static bool is_damaged(const merge_run *run, int64_t number) {
@@ -311,11 +315,20 @@ static void free_rows(mgp_alloc *a, space_rows *r) {
   mgp_free(a, r->rows);
   mgp_free(a, r->numbers);
   mgp_free(a, r->picked);
+  mgp_free(a, r->is_bare);
 }
 
-static bool is_bare(const merge_run *run, const mgp_space *space, const mgp_segment_info *info) {
-  return run->adds_extras && info->live >= *mgp_engine_extras_rows() && !info->has_extras &&
-         mgp_engine_extras_fit(space);
+/* Segments without a graph are due together as soon as their rows are worth one. */
+static bool wants_graph(const merge_run *run, const mgp_space *space, const space_rows *r) {
+  uint64_t live = 0, total = 0;
+  for (size_t i = 0; i < r->count; i++) {
+    if (!r->is_bare[i]) continue;
+    live += r->rows[i].live;
+    total += r->rows[i].total;
+  }
+  return run->adds_extras && !run->has_no_room && mgp_engine_extras_fit(space) &&
+         live >= *mgp_engine_extras_rows() &&
+         mgp_engine_extras_have_memory(run->ix, live, total, space->dim);
 }
 
 static magpie_status rows_of_space(const merge_run *run, const mgp_space *space, space_rows *out,
@@ -327,10 +340,11 @@ static magpie_status rows_of_space(const merge_run *run, const mgp_space *space,
   out->rows = mgp_calloc(a, count + 1, sizeof *out->rows);
   out->numbers = mgp_calloc(a, count + 1, sizeof *out->numbers);
   out->picked = mgp_calloc(a, count + 1, sizeof *out->picked);
-  const bool has_room = out->rows && out->numbers && out->picked;
+  out->is_bare = mgp_calloc(a, count + 1, sizeof *out->is_bare);
+  const bool has_room = out->rows && out->numbers && out->picked && out->is_bare;
   for (size_t i = 0; has_room && i < count; i++) {
     if (!mgp_text_equal(infos[i].space, space->key) || is_damaged(run, infos[i].number)) continue;
-    if (is_bare(run, space, &infos[i])) out->bare = out->count;
+    out->is_bare[out->count] = !infos[i].has_extras;
     out->rows[out->count] =
         (mgp_merge_row){.bytes = infos[i].bytes, .live = infos[i].live, .total = infos[i].count};
     out->numbers[out->count++] = infos[i].number;
@@ -341,8 +355,8 @@ static magpie_status rows_of_space(const merge_run *run, const mgp_space *space,
 }
 
 /* All of them, when there are several, some of their rows are dead, or a graph is missing. */
-static size_t pick_all(const space_rows *r) {
-  bool is_due = r->count > 1 || r->bare != SIZE_MAX;
+static size_t pick_all(const merge_run *run, const mgp_space *space, const space_rows *r) {
+  bool is_due = r->count > 1 || wants_graph(run, space, r);
   for (size_t i = 0; i < r->count; i++) {
     r->picked[i] = i;
     is_due = is_due || r->rows[i].live < r->rows[i].total;
@@ -350,7 +364,7 @@ static size_t pick_all(const space_rows *r) {
   return is_due ? r->count : 0;
 }
 
-/* What is due by number or by dead rows first: it may take the bare one with it. */
+/* What is due by number or by dead rows first: it may take those without a graph with it. */
 static size_t pick_due(const merge_run *run, const mgp_space *space, const space_rows *r) {
   mgp_merge_policy policy = run->policy;
   /* What would want a graph is left to a merge that makes one. */
@@ -359,18 +373,22 @@ static size_t pick_due(const merge_run *run, const mgp_space *space, const space
   if (!run->adds_extras && mgp_engine_extras_fit(space) && most < policy.max_bytes)
     policy.max_bytes = most;
   const size_t found = mgp_merge_pick(&policy, r->rows, r->count, r->picked);
-  if (found || r->bare == SIZE_MAX) return found;
-  r->picked[0] = r->bare;
-  return 1;
+  if (found || !wants_graph(run, space, r)) return found;
+  size_t count = 0;
+  for (size_t i = 0; i < r->count; i++)
+    if (r->is_bare[i]) r->picked[count++] = i;
+  return count;
 }
 
 /* One step for one space; *more: another may be due. */
 static magpie_status merge_step(merge_run *run, const mgp_space *space, bool all, bool *more,
                                 bool *again, magpie_error *err) {
-  space_rows r = {.bare = SIZE_MAX};
+  space_rows r = {0};
   *more = *again = false;
   magpie_status status = rows_of_space(run, space, &r, err);
-  const size_t found = status != MAGPIE_OK ? 0 : all ? pick_all(&r) : pick_due(run, space, &r);
+  const size_t found = status != MAGPIE_OK ? 0
+                       : all               ? pick_all(run, space, &r)
+                                           : pick_due(run, space, &r);
   int64_t *numbers = found ? mgp_calloc(run->ix->alloc, found, sizeof *numbers) : NULL;
   if (found && !numbers) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory to merge");
   double expected = 0;

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What width does a recall need? Asked of the graph itself when it is built: queries made of its
- * own rows, each moved towards another row so that it lies where no row is, as real queries do; the
- * truth from a scan of all codes, re-scored on the rows.
+ * own rows, each with noise that has the rows' own directions, so that it lies where no row is, as
+ * real queries do; the truth from a scan of all codes, re-scored on the rows. (A row moved towards
+ * one other row is no such query: its nearest lie in two places, and a walk finds one of them.)
  */
 #include <math.h>
 
 #include "index/graph_private.h"
 
-#define SAMPLE 256
+#define SAMPLE 512
 #define DEEP 100 /* the truth's depth; 10 of it are the usual case */
 #define SHALLOW 10
-#define MOVE 0.4f /* of the way to another row */
+/* Noise: so many random rows with random signs, together so many times as long as a row. */
+#define NOISE_ROWS 16
+#define NOISE 1.2f
+#define CAUTION 0.3 /* the part of the misses that is kept for queries harder than these */
+/* Queries unlike any row lose more than the sample tells: for a recall of 0.95 and more, at least
+ * so many candidates a hit, up to 10 hits. */
+#define LEAST_A_HIT 8
+#define RECALL_HIGH 0.95
 #define RECALL_ENOUGH 0.998f
 
 static const uint32_t widths[MGP_GRAPH_LADDER] = {16,  24,  32,  40,  48,  64,  80,  96,
@@ -33,9 +41,15 @@ static void make_queries(calibration *c) {
   const mgp_graph_rows *r = &c->graph->rows;
   uint64_t state = r->count;
   for (size_t i = 0; i < SAMPLE; i++) {
-    const float *a = r->rows + mgp_graph_random(&state) % r->count * r->stride;
-    const float *b = r->rows + mgp_graph_random(&state) % r->count * r->stride;
-    for (size_t j = 0; j < r->dim; j++) c->queries[i * r->dim + j] = a[j] + MOVE * (b[j] - a[j]);
+    float *query = c->queries + i * r->dim;
+    memcpy(query, r->rows + mgp_graph_random(&state) % r->count * r->stride,
+           r->dim * sizeof *query);
+    for (size_t n = 0; n < NOISE_ROWS; n++) {
+      const float *row = r->rows + mgp_graph_random(&state) % r->count * r->stride;
+      const float length = NOISE / sqrtf(NOISE_ROWS);
+      const float factor = mgp_graph_random(&state) >> 63 ? length : -length;
+      for (size_t j = 0; j < r->dim; j++) query[j] += factor * row[j];
+    }
   }
 }
 
@@ -140,6 +154,8 @@ done:
 /* Between the depths measured the width grows evenly, and beyond with k. */
 size_t mgp_graph_width_for(const mgp_graph *g, double recall, size_t k) {
   size_t shallow = 0, deep = 0;
+  const size_t least = recall >= RECALL_HIGH ? LEAST_A_HIT * (k < SHALLOW ? k : SHALLOW) : 0;
+  recall += CAUTION * (1 - recall);
   for (size_t i = 0; i < g->ladder_count; i++) {
     if (!shallow && g->ladder[i].recall10 >= recall) shallow = g->ladder[i].width;
     if (!deep && g->ladder[i].recall100 >= recall) deep = g->ladder[i].width;
@@ -150,5 +166,6 @@ size_t mgp_graph_width_for(const mgp_graph *g, double recall, size_t k) {
   size_t width = shallow;
   if (k > DEEP) width = deep * k / DEEP;
   else if (k > SHALLOW) width = shallow + (deep - shallow) * (k - SHALLOW) / (DEEP - SHALLOW);
+  if (width < least) width = least;
   return width < MGP_GRAPH_WIDTH_MAX ? width : MGP_GRAPH_WIDTH_MAX;
 }
