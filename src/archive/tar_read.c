@@ -57,6 +57,11 @@ static magpie_status cut_off(mgp_tar_reader *r) {
                   r->member);
 }
 
+/* Of the packed bytes: how far libzstd has come. */
+static unsigned long long position(const mgp_tar_reader *r) {
+  return r->got - r->in.size + r->in.pos;
+}
+
 /* The next unpacked bytes, from 0 at the end of the frame on. */
 static magpie_status unpack(mgp_tar_reader *r, size_t *size) {
   *size = 0;
@@ -68,8 +73,7 @@ static magpie_status unpack(mgp_tar_reader *r, size_t *size) {
     if (ZSTD_isError(left))
       return mgp_fail(&r->failure, MAGPIE_CORRUPT,
                       "%s is damaged near its byte %llu%s%s: %s; copy or export it again", r->name,
-                      (unsigned long long)(r->got - r->in.size + r->in.pos),
-                      r->member[0] ? ", within or before " : "", r->member,
+                      position(r), r->member[0] ? ", within or before " : "", r->member,
                       ZSTD_getErrorName(left));
     r->is_frame_done = left == 0;
     r->given += out.pos;
@@ -192,7 +196,7 @@ magpie_status mgp_tar_reader_end(mgp_tar_reader *r, magpie_error *err) {
   if (status != MAGPIE_OK) return fail(r, err);
   MGP_RETURN_IF(!r->is_input_done, err, MAGPIE_FORMAT,
                 "%s has bytes behind its end (from byte %llu on): something was added to it",
-                r->name, (unsigned long long)(r->got - r->in.size + r->in.pos));
+                r->name, position(r));
   return MAGPIE_OK;
 }
 
