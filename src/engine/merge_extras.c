@@ -119,8 +119,11 @@ magpie_status mgp_engine_write_extras(const mgp_extras *e, bool *is_written, mag
   for (size_t i = 0; i < e->count; i++) inputs += e->views[i].count;
   if (!mgp_engine_extras_have_memory(e->ix, rows.count, inputs, e->dim)) return MAGPIE_OK;
   mgp_graph *graph = NULL;
-  MGP_FORWARD(build_graph(e, &rows, ids, &graph, err));
-  const magpie_status status = write_graph(e, graph, err);
+  magpie_error why = {0};
+  magpie_status status = build_graph(e, &rows, ids, &graph, &why);
+  if (status == MAGPIE_LIMIT || status == MAGPIE_NO_MEMORY) return MAGPIE_OK; /* it goes without */
+  if (status == MAGPIE_OK) status = write_graph(e, graph, &why);
+  if (status != MAGPIE_OK && err) *err = why;
   mgp_graph_close(graph);
   *is_written = status == MAGPIE_OK;
   return status;

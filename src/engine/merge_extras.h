@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a merge writes beside the vectors of a large segment so that it is searched faster: a graph,
- * or codes where the graph is too much for the memory budget. docs/decisions/0021-dense-plan.md has
- * the figures.
+ * What a merge writes beside the vectors of a large segment so that it is searched faster: a graph.
+ * docs/decisions/0021-dense-plan.md has the figures.
  */
 #ifndef MGP_ENGINE_MERGE_EXTRAS_H
 #define MGP_ENGINE_MERGE_EXTRAS_H

@@ -12,9 +12,10 @@
 #include "engine/dense_extra.h"
 #include "engine/search.h"
 
-#define SURVIVORS_MAX 2000 /* rows in no order cost more than a scan of codes when they are more   \
-                            */
-#define DEEP_SHARE 8       /* a search for an 8th of a segment is a scan */
+#define SURVIVORS_MAX                                                                              \
+  2000               /* rows in no order cost more than a scan of codes when they are more         \
+                      */
+#define DEEP_SHARE 8 /* a search for an 8th of a segment is a scan */
 #define RECALL_USUAL 0.95
 
 /* What a search does with one segment. */
@@ -155,8 +156,15 @@ static magpie_status search_segment(segment_job *j, const char *label, bool *is_
   }
   mgp_scored *hits = mgp_malloc(j->search->ix->alloc, k * sizeof *hits);
   MGP_RETURN_IF(!hits, err, MAGPIE_NO_MEMORY, "no memory for %zu candidates", k);
-  const magpie_status status = search_graph(j, hits, k, err);
+  magpie_error why = {0};
+  const magpie_status status = search_graph(j, hits, k, &why);
   mgp_free(j->search->ix->alloc, hits);
+  if (status == MAGPIE_LIMIT || status == MAGPIE_NO_MEMORY) { /* comparing rows needs hardly any */
+    *is_done = false;
+    j->search->step_count -= j->step != &j->search->steps[SEARCH_STEPS];
+    return MAGPIE_OK;
+  }
+  if (status != MAGPIE_OK && err) *err = why;
   return status;
 }
 

@@ -22,7 +22,7 @@ typedef struct mgp_segment_info {
   char space[64];
   uint64_t count, bytes;
   uint64_t live;   /* rows whose item the catalog has; `count` where nobody counted */
-  bool has_extras; /* a graph or codes; false where nobody counted */
+  bool has_extras; /* a graph; false where nobody counted */
 } mgp_segment_info;
 /* All segments, by number. `count_live` reads the ids of every segment and the numbers of all
  * items: a bit for each number ever given. A file that cannot be read counts as alive. mgp_free. */

@@ -24,8 +24,6 @@ const char *mgp_segment_section_name(uint32_t kind) {
     return "postings";
   case MGP_SECTION_GRAPH:
     return "graph";
-  case MGP_SECTION_CODES:
-    return "codes";
   default:
     return "unknown";
   }
