@@ -124,14 +124,14 @@ struct mgp_store {
   mgp_connection *writer; /* NULL when read_only */
   int lock_fd;            /* -1: not locked */
   bool in_transaction;
-  bool has_deaths;         /* an item died in this transaction */
-  bool is_spoilt;          /* a file of this transaction is not whole: it can only be rolled back */
-  mgp_head head;           /* as the transaction will write it */
-  mgp_numbers segments;    /* files written by this transaction */
+  bool has_deaths;      /* an item died in this transaction */
+  bool is_spoilt;       /* a file of this transaction is not whole: it can only be rolled back */
+  mgp_head head;        /* as the transaction will write it */
+  mgp_numbers segments; /* files written by this transaction */
   mgp_written_file written[WRITTEN_MAX]; /* of these, what COMMIT must wait for (not in OFF) */
   size_t written_count;
-  mgp_numbers thumbs;      /* thumbnails written by this transaction */
-  mgp_numbers dead_thumbs; /* of items that this transaction removed */
+  mgp_numbers thumbs;        /* thumbnails written by this transaction */
+  mgp_numbers dead_thumbs;   /* of items that this transaction removed */
   mgp_numbers dead_segments; /* that a merge put others in the place of */
   magpie_durability durability;
   bool is_behind;              /* a commit is not durable yet (not in FULL) */
@@ -239,6 +239,9 @@ magpie_status mgp_written_sync(mgp_store *s, magpie_error *err);
 void mgp_written_drop(mgp_store *s); /* closes what is left, of a transaction that failed */
 /* After a writer that died: what it named may not be on the disk. */
 magpie_status mgp_store_adopt(mgp_store *s, const mgp_numbers *segments, magpie_error *err);
+/* Does another index, or none, lie where this one was opened? Then its files are not to be touched:
+ * all that goes by a path would hit the other. (lock.c) */
+bool mgp_store_is_replaced(const mgp_store *s);
 /* The lock for a moment, without a word in it: LOCKED at once if another has it. */
 magpie_status mgp_store_hold(const mgp_store *s, int *fd, magpie_error *err);
 

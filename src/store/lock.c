@@ -130,6 +130,21 @@ static magpie_status open_lock(const mgp_store *s, int *fd, magpie_error *err) {
   return MAGPIE_OK;
 }
 
+bool mgp_store_is_replaced(const mgp_store *s) {
+  int is_moved = 0;
+  const bool is_known =
+      s->writer &&
+      sqlite3_file_control(s->writer->db, "main", SQLITE_FCNTL_HAS_MOVED, &is_moved) == SQLITE_OK;
+  return is_known && is_moved;
+}
+
+/* The lock is a file of the index that is there now, which may not be the one that was opened. */
+static magpie_status check_place(const mgp_store *s, magpie_error *err) {
+  MGP_RETURN_IF(mgp_store_is_replaced(s), err, MAGPIE_INVALID,
+                "%s was replaced or removed since it was opened: open it again", s->path);
+  return MAGPIE_OK;
+}
+
 magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err) {
   MGP_RETURN_IF(s->read_only, err, MAGPIE_INVALID, "%s was opened for reading only", s->path);
   MGP_RETURN_IF(s->lock_fd >= 0, err, MAGPIE_INVALID,
@@ -137,6 +152,7 @@ magpie_status mgp_store_lock(mgp_store *s, int wait_ms, magpie_error *err) {
   int fd = -1;
   MGP_FORWARD(open_lock(s, &fd, err));
   magpie_status status = wait_for(s, fd, wait_ms, err);
+  if (status == MAGPIE_OK) status = check_place(s, err);
   if (status == MAGPIE_OK) {
     const bool was_unclean = lseek(fd, 0, SEEK_END) > 0;
     write_text(fd);

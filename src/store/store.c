@@ -146,7 +146,7 @@ static void close_writer(mgp_store *s) {
   int held = -1;
   const bool is_locked = s->lock_fd >= 0 || mgp_store_hold(s, &held, NULL) == MAGPIE_OK;
   const bool is_durable = mgp_store_sync(s, NULL) == MAGPIE_OK;
-  if (is_locked && is_durable)
+  if (is_locked && is_durable && !mgp_store_is_replaced(s)) /* SQLite unlinks the WAL by its path */
     sqlite3_db_config(s->writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
   mgp_catalog_close(s, s->writer);
   s->writer = NULL;

@@ -4,6 +4,9 @@
  */
 #include "store_fixture.h"
 
+#include "store/catalog.h"
+
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
 
@@ -147,8 +150,49 @@ static void unlock_when_a_transaction_is_open_then_rolls_it_back(void **state) {
   assert_int_equal(number, 0);
 }
 
+static void commit_source(mgp_store *s, const char *path) {
+  mgp_source source = {.path = path, .format = "text"};
+  assert_ok(mgp_store_lock(s, 0, err));
+  assert_ok(mgp_store_begin(s, err));
+  assert_ok(mgp_store_source_add(s, &source, err));
+  assert_ok(mgp_store_commit(s, NULL, err));
+}
+
+/* As a restore with --force does it. A handle of before must hurt nothing of the new index. */
+static void lock_when_the_index_was_replaced_then_is_refused_and_nothing_is_touched(void **state) {
+  fixture *f = *state;
+  char other[sizeof f->index + 8], wal[sizeof f->index + 24];
+  snprintf(other, sizeof other, "%s-2", f->index);
+  snprintf(wal, sizeof wal, "%s/" CATALOG_FILE "-wal", f->index);
+  mgp_store *fresh = NULL;
+  assert_ok(mgp_store_open(NULL, f->index, false, &f->store, err));
+  commit_source(f->store, "/old");
+  mgp_store_unlock(f->store);
+  assert_ok(mgp_store_open(NULL, other, false, &fresh, err));
+  commit_source(fresh, "/new");
+  mgp_store_close(&fresh);
+  assert_int_equal(renameat2(AT_FDCWD, other, AT_FDCWD, f->index, RENAME_EXCHANGE), 0);
+
+  assert_fails(MAGPIE_INVALID, "open it again", mgp_store_lock(f->store, 0, err));
+  assert_ok(mgp_store_open(NULL, f->index, false, &fresh, err));
+  commit_source(fresh, "/newer");
+  mgp_store_unlock(fresh);
+  assert_int_equal(access(wal, F_OK), 0);
+  mgp_store_close(&f->store);
+  assert_int_equal(access(wal, F_OK), 0); /* it holds what was committed last */
+  mgp_store_close(&fresh);
+  assert_ok(mgp_store_open(NULL, f->index, true, &f->store, err));
+  mgp_source found = {0};
+  mgp_arena *arena = mgp_arena_create(NULL);
+  assert_ok(mgp_store_source_find(f->store, "/newer", arena, &found, err));
+  assert_true(found.number > 0);
+  mgp_arena_destroy(arena);
+  mgp_directory_remove(other, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      store_test(lock_when_the_index_was_replaced_then_is_refused_and_nothing_is_touched),
       store_test(lock_when_held_by_another_process_then_names_it),
       store_test(lock_when_holder_has_just_come_then_waits_for_its_name),
       store_test(lock_when_waiting_too_short_then_says_how_long),
