@@ -55,7 +55,7 @@ struct mgp_ingest {
   size_t media_count;
   size_t text_space, words_space; /* text_space is SIZE_MAX without a text pack */
   uint64_t batch_bytes; /* what may be queued: a share of what the models leave of the budget */
-  mgp_space *stored; /* the spaces of the index at the start */
+  mgp_space *stored;    /* the spaces of the index at the start */
   size_t stored_count;
   double started;
 
@@ -72,7 +72,7 @@ struct mgp_ingest {
   bool languages_changed;
   double last_commit;
   atomic_uint_fast64_t flushes; /* read without the mutex */
-  bool is_closing; /* the merges that are due come next */
+  bool is_closing;              /* the merges that are due come next */
   bool merge_failed;
   magpie_status status; /* the first error that ends the ingest */
   magpie_error error;

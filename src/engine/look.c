@@ -79,13 +79,13 @@ static json_t *item_json(const mgp_item *item, const mgp_source *source) {
   const bool is_batch = mgp_source_is_batch(source);
   const char *record = is_batch ? item->id : source->record;
   const char *name = is_batch && source->title ? source->title : record;
-  json_t *object = json_pack(
-      "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o}", "id", item->id, "kind", item->kind, "source",
-      shown ? shown : or_empty(name), "format", or_empty(source->format), "title",
-      or_empty(item->title), "context", or_empty(item->context), "language",
-      or_empty(item->language), "text", or_empty(item->text), "locator",
-      mgp_locator_json(&item->locator), "metadata", mgp_metadata_json(item->metadata),
-      "source_metadata", mgp_metadata_json(source->metadata));
+  json_t *object =
+      json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o}", "id", item->id, "kind", item->kind,
+                "source", shown ? shown : or_empty(name), "format", or_empty(source->format),
+                "title", or_empty(item->title), "context", or_empty(item->context), "language",
+                or_empty(item->language), "text", or_empty(item->text), "locator",
+                mgp_locator_json(&item->locator), "metadata", mgp_metadata_json(item->metadata),
+                "source_metadata", mgp_metadata_json(source->metadata));
   if (object && record) json_object_set_new(object, "record", json_string(record));
   mgp_free(NULL, shown);
   return object;

@@ -38,7 +38,7 @@ typedef struct mgp_model_change {
   uint64_t end;           /* no item has this number or a higher one */
   unsigned char *passed;  /* a bit for each item: it can have no row, as this run found */
   uint64_t passed_end;
-  mgp_arena *arena;       /* of one item or source at a time */
+  mgp_arena *arena; /* of one item or source at a time */
   double last_commit, started;
   magpie_event event;
 

@@ -365,8 +365,7 @@ magpie_status mgp_graph_link_all(const mgp_graph_link *link, magpie_error *err) 
     run_phase(&j, add_back_edges);
     mark_linked(&j, linked, linked + size);
     linked += size;
-    if (link->go_on)
-      status = link->go_on(link->context, (double)linked / (double)link->count, err);
+    if (link->go_on) status = link->go_on(link->context, (double)linked / (double)link->count, err);
   }
   job_destroy(&j);
   return status;
