@@ -51,6 +51,15 @@ def answers(magpie, *args):
     return [(h["id"], round(h["score"], 6)) for h in magpie.hits(*(args or (QUESTION,)))]
 
 
+def cosines(magpie):
+    """item -> its cosine with QUESTION. Near answers, not ranks: what is encoded together in a batch moves the last digits."""
+    hits = magpie.hits(QUESTION, "-w", "words=0", "-k", str(len(TEXTS)))
+    ids = sorted(hit["id"] for hit in hits)
+    assert len(ids) == len(TEXTS)
+    values = {hit["id"]: hit["scores"]["text"] for hit in hits}
+    return np.array([values[name] for name in ids])
+
+
 def text_rows(magpie):
     """pack -> (vectors, in use)"""
     return {s["pack"]: (s["vectors"], s["active"]) for s in magpie.status()["spaces"] if s["name"] == "text"}
@@ -76,17 +85,19 @@ def wait_for_event(process, name, least=0):
 
 def test_answers_are_those_of_an_index_made_with_the_model(magpie, tmp_path):
     magpie.imports(TEXTS)
-    before = answers(magpie)
+    before = cosines(magpie)
     report = use(magpie, NEW)
     assert (report["pack"], report["items"], report["encoded"]) == (NEW, len(TEXTS), len(TEXTS))
     assert text_rows(magpie) == {OLD: (len(TEXTS), False), NEW: (len(TEXTS), True)}
     assert magpie.status()["text_pack"] == NEW
-    after = answers(magpie)
+    after = cosines(magpie)
     magpie.run("check", "--deep")
     magpie.index = str(tmp_path / "fresh.mgp")
     (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, TEXTS)))
     magpie.run("import", tmp_path / "texts.jsonl", "--text-pack", NEW, "-q")
-    assert after == answers(magpie) != before
+    fresh = cosines(magpie)
+    print("to the fresh index", np.abs(after - fresh).max(), "to the model before", np.abs(after - before).mean())
+    assert np.abs(after - fresh).max() < np.abs(after - before).mean() / 4
 
 
 def test_a_model_in_use_is_nothing_to_do(magpie):
@@ -136,7 +147,6 @@ def test_killed_the_index_has_one_model_or_the_other(magpie, seconds):
 
 def test_a_writer_beside_it_loses_nothing_and_no_answer_mixes_models(magpie):
     magpie.imports(TEXTS)
-    before = answers(magpie)
     process = start(magpie, NEW)
     wait_for_event(process, "walk")
     late = [{"id": f"late{i}", "text": f"The submarine number {i} waits."} for i in range(3)]
@@ -148,7 +158,7 @@ def test_a_writer_beside_it_loses_nothing_and_no_answer_mixes_models(magpie):
     magpie.imports(late[1:])
     assert text_rows(magpie)[NEW] == (len(TEXTS) + 3, True)
     assert {h["id"] for h in magpie.hits("submarine", "-w", "words=0", "-k", "3")} == {f"late{i}#1" for i in range(3)}
-    assert len(seen) <= 2 and before in map(list, seen | {tuple(before)})
+    assert len(seen) <= 2  # all of one model or all of the other
     magpie.run("check", "--deep")
 
 
