@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One handle searched from four threads: alone, and while another handle adds, removes and merges.
- * To be run under the thread sanitizer, too.
+ * One handle searched from four threads: alone, over a graph, and while another handle adds,
+ * removes and merges. To be run under the thread sanitizer, too.
  */
 #include "engine_fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+#include "engine/merge_extras.h"
+#include "magpie/vectors.h"
 
 #define THREADS 4
 #define ROUNDS 12
@@ -243,11 +246,82 @@ static void add_when_many_files_are_renamed_then_all_items_stay(void **state) {
   magpie_close(&ix);
 }
 
+/* ---- a graph ---- */
+
+#define GRAPH_ROWS 600
+#define GRAPH_DIM 16
+
+typedef struct walker {
+  pthread_t thread;
+  magpie *ix;
+  const float *rows;
+  size_t strangers; /* rows that are not their own nearest */
+  bool is_walked;   /* the graph was used */
+  magpie_error err;
+} walker;
+
+static void *walk_to_each_row(void *context) {
+  walker *w = context;
+  for (size_t row = 0; row < GRAPH_ROWS && w->err.code == MAGPIE_OK; row += 7) {
+    const magpie_part part = {
+        .vector = w->rows + row * GRAPH_DIM, .vector_dim = GRAPH_DIM, .weight = 1};
+    magpie_query query;
+    magpie_query_defaults(&query);
+    query.parts = &part;
+    query.part_count = 1;
+    query.k = 3;
+    query.explain = true;
+    magpie_result *result = NULL;
+    char name[24], *json = NULL;
+    if (magpie_search(w->ix, &query, &result, &w->err) != MAGPIE_OK) break;
+    snprintf(name, sizeof name, "%zu", row);
+    w->strangers += strcmp(magpie_result_hit(result, 0)->id, name) != 0;
+    if (magpie_result_json(result, &json, &w->err) == MAGPIE_OK)
+      w->is_walked = strstr(json, "\"path\":\"graph\"") != NULL;
+    magpie_free(json);
+    magpie_result_destroy(result);
+  }
+  return NULL;
+}
+
+static void search_when_four_threads_walk_a_graph_then_each_finds_its_rows(void **state) {
+  fixture *f = *state;
+  magpie *ix = NULL;
+  walker walkers[THREADS];
+  static float rows[GRAPH_ROWS * GRAPH_DIM];
+  uint64_t chance = 7;
+  for (size_t i = 0; i < GRAPH_ROWS * GRAPH_DIM; i++) {
+    chance = chance * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    rows[i] = (float)(chance >> 40) / 8388608.0F - 1;
+  }
+  const size_t usual = *mgp_engine_extras_rows();
+  *mgp_engine_extras_rows() = GRAPH_ROWS / 2;
+  assert_ok(open_index(f, false, 0, &ix, err));
+  assert_ok(magpie_space_add_vectors(ix, NULL, NULL, rows, GRAPH_ROWS, GRAPH_DIM, NULL, NULL, err));
+  magpie_merge_options options;
+  magpie_merge_options_defaults(&options);
+  options.all = true;
+  assert_ok(magpie_merge(ix, &options, NULL, err));
+  for (size_t i = 0; i < THREADS; i++) {
+    walkers[i] = (walker){.ix = ix, .rows = rows};
+    assert_int_equal(pthread_create(&walkers[i].thread, NULL, walk_to_each_row, &walkers[i]), 0);
+  }
+  for (size_t i = 0; i < THREADS; i++) {
+    assert_int_equal(pthread_join(walkers[i].thread, NULL), 0);
+    if (walkers[i].err.code) fail_msg("thread %zu: %s", i, walkers[i].err.message);
+    assert_true(walkers[i].is_walked);
+    assert_int_equal(walkers[i].strangers, 0);
+  }
+  magpie_close(&ix);
+  *mgp_engine_extras_rows() = usual;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       store_test(add_when_many_files_are_renamed_then_all_items_stay),
       store_test(search_when_four_threads_ask_then_all_get_the_same),
       store_test(search_when_another_handle_writes_then_answers_go_on),
+      store_test(search_when_four_threads_walk_a_graph_then_each_finds_its_rows),
       store_test(search_when_records_are_replaced_and_merged_then_no_commit_is_seen_in_half)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
