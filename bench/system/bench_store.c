@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The store beside SQLite and the disk, through the public API: durable commits of one and of 1,000
- * items, bulk adding of vectors, and from nothing to the first answer. Prints CSV: case, magpie,
+ * items (also of vectors alone, and beside a SQLite that finds words and ids as well), bulk adding
+ * of vectors, and from nothing to the first answer. Prints CSV: case, magpie,
  * peer (both per second, or seconds), ratio, what the peer is. Medians of rounds in which both take
  * turns.
  *
@@ -112,28 +113,83 @@ static void add(magpie *ix, const row *rows, size_t count) {
   free(records);
 }
 
-static sqlite3 *open_sqlite(const char *folder) {
-  char path[512];
-  snprintf(path, sizeof path, "%s/peer.sqlite", folder);
-  sqlite3 *db = NULL;
-  if (sqlite3_open(path, &db) != SQLITE_OK ||
-      sqlite3_exec(
-          db,
-          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (n INTEGER "
-          "PRIMARY KEY, id TEXT, text TEXT, vector BLOB)",
-          NULL, NULL, NULL) != SQLITE_OK)
-    stop(path, "SQLite");
-  return db;
+static float *matrix_of(const row *rows, size_t count) {
+  float *matrix = malloc(count * DIM * sizeof *matrix);
+  if (!matrix) stop("vectors", "no memory");
+  for (size_t i = 0; i < count; i++)
+    memcpy(matrix + i * DIM, rows[i].vector, sizeof rows[i].vector);
+  return matrix;
 }
 
-static void insert(sqlite3 *db, sqlite3_stmt *statement, const row *rows, size_t count) {
+static void add_matrix(magpie *ix, const float *matrix, size_t count, uint64_t first) {
+  magpie_vectors_options options;
+  magpie_vectors_options_defaults(&options);
+  options.first = first;
+  magpie_error err;
+  if (magpie_space_add_vectors(ix, NULL, NULL, matrix, count, DIM, &options, NULL, &err))
+    stop("magpie_space_add_vectors", err.message);
+}
+
+typedef struct commit_case {
+  const char *name;
+  size_t commits, size; /* of a round; items of a commit */
+  bool has_text;
+  bool is_indexed; /* the peer, too, finds rows by their words and ids */
+  const char *peer;
+} commit_case;
+
+typedef struct sqlite_peer {
+  sqlite3 *db;
+  sqlite3_stmt *row, *words; /* words: NULL where it finds none */
+} sqlite_peer;
+
+static sqlite_peer open_sqlite(const char *folder, bool is_indexed) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/peer.sqlite", folder);
+  sqlite_peer peer = {0};
+  const char *schema = is_indexed
+                           ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+                             "CREATE TABLE t (n INTEGER PRIMARY KEY, id TEXT UNIQUE, text TEXT, "
+                             "vector BLOB); CREATE VIRTUAL TABLE w USING fts5(text, content='')"
+                           : "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+                             "CREATE TABLE t (n INTEGER PRIMARY KEY, id TEXT, text TEXT, "
+                             "vector BLOB)";
+  if (sqlite3_open(path, &peer.db) != SQLITE_OK ||
+      sqlite3_exec(peer.db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+      sqlite3_prepare_v2(peer.db, "INSERT INTO t (id, text, vector) VALUES (?1, ?2, ?3)", -1,
+                         &peer.row, NULL) != SQLITE_OK ||
+      (is_indexed && sqlite3_prepare_v2(peer.db, "INSERT INTO w (rowid, text) VALUES (?1, ?2)", -1,
+                                        &peer.words, NULL) != SQLITE_OK))
+    stop(path, peer.db ? sqlite3_errmsg(peer.db) : "SQLite");
+  return peer;
+}
+
+static void close_sqlite(sqlite_peer *peer, const char *folder) {
+  sqlite3_finalize(peer->row);
+  sqlite3_finalize(peer->words);
+  sqlite3_close(peer->db);
+  char path[512];
+  snprintf(path, sizeof path, "%s/peer.sqlite", folder);
+  unlink(path);
+}
+
+static void step(sqlite3 *db, sqlite3_stmt *statement) {
+  if (sqlite3_step(statement) != SQLITE_DONE) stop("insert", sqlite3_errmsg(db));
+  sqlite3_reset(statement);
+}
+
+static void insert(const sqlite_peer *peer, bool has_text, const row *rows, size_t count) {
+  sqlite3 *db = peer->db;
   sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
   for (size_t i = 0; i < count; i++) {
-    sqlite3_bind_text(statement, 1, rows[i].id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, rows[i].text, -1, SQLITE_STATIC);
-    sqlite3_bind_blob(statement, 3, rows[i].vector, sizeof rows[i].vector, SQLITE_STATIC);
-    if (sqlite3_step(statement) != SQLITE_DONE) stop("insert", sqlite3_errmsg(db));
-    sqlite3_reset(statement);
+    sqlite3_bind_text(peer->row, 1, rows[i].id, -1, SQLITE_STATIC);
+    if (has_text) sqlite3_bind_text(peer->row, 2, rows[i].text, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(peer->row, 3, rows[i].vector, sizeof rows[i].vector, SQLITE_STATIC);
+    step(db, peer->row);
+    if (!peer->words) continue;
+    sqlite3_bind_int64(peer->words, 1, sqlite3_last_insert_rowid(db));
+    sqlite3_bind_text(peer->words, 2, rows[i].text, -1, SQLITE_STATIC);
+    step(db, peer->words);
   }
   if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) stop("commit", sqlite3_errmsg(db));
 }
@@ -150,32 +206,47 @@ static void print_case(const char *name, double *ours, double *peers, size_t cou
   fflush(stdout);
 }
 
-static void time_commits(const char *folder, const char *name, size_t commits, size_t size) {
-  magpie *ix = open_magpie(folder, name);
-  sqlite3 *db = open_sqlite(folder);
-  sqlite3_stmt *statement = NULL;
-  sqlite3_prepare_v2(db, "INSERT INTO t (id, text, vector) VALUES (?1, ?2, ?3)", -1, &statement,
-                     NULL);
+static double time_ours(magpie *ix, const commit_case *c, const row *rows, size_t first) {
+  float *matrix = c->has_text ? NULL : matrix_of(rows, c->commits * c->size);
+  const double start = now();
+  for (size_t i = 0; i < c->commits; i++) {
+    const size_t at = i * c->size;
+    if (matrix) add_matrix(ix, matrix + at * DIM, c->size, first + at);
+    else add(ix, rows + at, c->size);
+  }
+  const double seconds = now() - start;
+  free(matrix);
+  return seconds;
+}
+
+static void time_commits(const char *folder, const commit_case *c) {
+  magpie *ix = open_magpie(folder, c->name);
+  sqlite_peer peer = open_sqlite(folder, c->is_indexed);
   double ours[ROUNDS], peers[ROUNDS];
-  const size_t count = commits * size;
+  const size_t count = c->commits * c->size;
   for (size_t round = 0; round < ROUNDS; round++) {
     row *rows = rows_of(count, round * count);
-    double start = now();
-    for (size_t i = 0; i < commits; i++) add(ix, rows + i * size, size);
-    ours[round] = (double)count / (now() - start);
-    start = now();
-    for (size_t i = 0; i < commits; i++) insert(db, statement, rows + i * size, size);
+    ours[round] = (double)count / time_ours(ix, c, rows, round * count);
+    const double start = now();
+    for (size_t i = 0; i < c->commits; i++) insert(&peer, c->has_text, rows + i * c->size, c->size);
     peers[round] = (double)count / (now() - start);
     free(rows);
   }
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
+  close_sqlite(&peer, folder);
   magpie_close(&ix);
-  char path[512];
-  snprintf(path, sizeof path, "%s/peer.sqlite", folder);
-  unlink(path);
-  print_case(name, ours, peers, ROUNDS, "items a second: SQLite WAL FULL with the same rows");
+  print_case(c->name, ours, peers, ROUNDS, c->peer);
 }
+
+static const commit_case COMMITS[] = {
+    {"commit_1", SINGLES, 1, true, false, "items a second: SQLite WAL FULL with the same rows"},
+    {"commit_1_indexed", SINGLES, 1, true, true, "the same with a unique id and FTS5 of the text"},
+    {"commit_1000", BATCHES, BATCH, true, false,
+     "items a second: SQLite WAL FULL with the same rows"},
+    {"commit_1000_indexed", BATCHES, BATCH, true, true,
+     "the same with a unique id and FTS5 of the text"},
+    {"commit_1000_vectors", BATCHES, BATCH, false, false,
+     "vectors a second: SQLite WAL FULL with the same rows without text"},
+};
 
 /* ---- bulk vectors beside the disk ---------------------------------------------------------------
  */
@@ -194,23 +265,6 @@ static double write_rate(const char *folder, const row *rows, size_t count) {
   close(fd);
   unlink(path);
   return (double)count * DIM * sizeof(float) / 1e6 / seconds;
-}
-
-static float *matrix_of(const row *rows, size_t count) {
-  float *matrix = malloc(count * DIM * sizeof *matrix);
-  if (!matrix) stop("vectors", "no memory");
-  for (size_t i = 0; i < count; i++)
-    memcpy(matrix + i * DIM, rows[i].vector, sizeof rows[i].vector);
-  return matrix;
-}
-
-static void add_matrix(magpie *ix, const float *matrix, size_t count, uint64_t first) {
-  magpie_vectors_options options;
-  magpie_vectors_options_defaults(&options);
-  options.first = first;
-  magpie_error err;
-  if (magpie_space_add_vectors(ix, NULL, NULL, matrix, count, DIM, &options, NULL, &err))
-    stop("magpie_space_add_vectors", err.message);
 }
 
 static void time_bulk(const char *folder) {
@@ -291,8 +345,8 @@ int main(int count, char **arguments) {
   if (!mkdtemp(folder)) stop(folder, "cannot be made");
   printf("case,magpie,peer,ratio,unit\n");
   const char *only = count > 2 ? arguments[2] : "";
-  if (is_asked("commit_1", only)) time_commits(folder, "commit_1", SINGLES, 1);
-  if (is_asked("commit_1000", only)) time_commits(folder, "commit_1000", BATCHES, BATCH);
+  for (size_t i = 0; i < sizeof COMMITS / sizeof *COMMITS; i++)
+    if (is_asked(COMMITS[i].name, only)) time_commits(folder, &COMMITS[i]);
   if (is_asked("bulk_vectors_mb", only)) time_bulk(folder);
   if (is_asked("first_answer_s", only)) time_first(arguments[0], folder);
   mgp_directory_remove(folder, NULL);
