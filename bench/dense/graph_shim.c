@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The graph for bench_graph.py: plain C functions over float arrays. bench_graph.py compiles it.
+ * The graph for the benches here: plain C functions over float arrays. ours.py compiles it.
  */
 #include <stdlib.h>
 
 #include "index/graph_index.h"
 
+int shim_threads(int threads);
 void *shim_build(const float *rows, size_t count, size_t dim, int metric);
 void *shim_merge(void *first, void *second, const float *rows, size_t dim, int metric);
 size_t shim_size(void *graph);
@@ -13,11 +14,19 @@ size_t shim_width(void *graph, double recall, size_t k);
 int shim_search(void *graph, const float *queries, size_t query_count, size_t dim, size_t k,
                 size_t width, const uint64_t *allow, uint32_t *ids);
 
+static mgp_pool *pool; /* of builds, merges and searches; NULL: one thread */
+
+int shim_threads(int threads) {
+  mgp_pool_destroy(pool);
+  pool = NULL;
+  return threads > 1 ? (int)mgp_pool_create(threads, &pool, NULL) : 0;
+}
+
 void *shim_build(const float *rows, size_t count, size_t dim, int metric) {
   const mgp_graph_rows r = {rows, count, dim, dim};
   const mgp_graph_options o = {.metric = (mgp_graph_metric)metric};
   mgp_graph *g = NULL;
-  return mgp_graph_build(&r, &o, NULL, NULL, &g, NULL) == MAGPIE_OK ? g : NULL;
+  return mgp_graph_build(&r, &o, pool, NULL, &g, NULL) == MAGPIE_OK ? g : NULL;
 }
 
 /* The rows of the first graph, then those of the second. */
@@ -29,7 +38,7 @@ void *shim_merge(void *first, void *second, const float *rows, size_t dim, int m
   const mgp_graph_rows r = {rows, a + b, dim, dim};
   const mgp_graph_options o = {.metric = (mgp_graph_metric)metric};
   mgp_graph *g = NULL;
-  if (map) (void)mgp_graph_merge(parts, 2, &r, &o, NULL, NULL, &g, NULL);
+  if (map) (void)mgp_graph_merge(parts, 2, &r, &o, pool, NULL, &g, NULL);
   free(map);
   return g;
 }
@@ -45,20 +54,34 @@ size_t shim_width(void *graph, double recall, size_t k) {
   return mgp_graph_width_for(graph, recall, k);
 }
 
+/* One searcher for all: how one thread asks. */
+static int search_one_by_one(mgp_graph *graph, const float *queries, size_t query_count, size_t dim,
+                             const mgp_graph_search_options *o, mgp_scored *hits, size_t *counts) {
+  mgp_graph_searcher *s = NULL;
+  int status = (int)mgp_graph_searcher_create(graph, NULL, &s, NULL);
+  for (size_t q = 0; q < query_count && status == MAGPIE_OK; q++)
+    status =
+        (int)mgp_graph_search(s, queries + q * dim, o, hits + q * o->k, &counts[q], NULL, NULL);
+  mgp_graph_searcher_destroy(s);
+  return status;
+}
+
 /* ids: k a query, 2^32 - 1 where there are fewer. `allow` may be NULL. */
 int shim_search(void *graph, const float *queries, size_t query_count, size_t dim, size_t k,
                 size_t width, const uint64_t *allow, uint32_t *ids) {
   const mgp_graph_bits bits = {allow, mgp_graph_count(graph)};
   const mgp_graph_search_options o = {.k = k, .width = width, .allow = allow ? &bits : NULL};
-  mgp_graph_searcher *s = NULL;
-  mgp_scored *hits = malloc((k + 1) * sizeof *hits);
-  int status = hits ? (int)mgp_graph_searcher_create(graph, NULL, &s, NULL) : MAGPIE_LIMIT;
-  for (size_t q = 0; status == MAGPIE_OK && q < query_count; q++) {
-    size_t count = 0;
-    status = (int)mgp_graph_search(s, queries + q * dim, &o, hits, &count, NULL, NULL);
-    for (size_t i = 0; i < k; i++) ids[q * k + i] = i < count ? (uint32_t)hits[i].id : UINT32_MAX;
-  }
-  mgp_graph_searcher_destroy(s);
+  mgp_scored *hits = malloc((query_count * k + 1) * sizeof *hits);
+  size_t *counts = calloc(query_count + 1, sizeof *counts);
+  int status = MAGPIE_NO_MEMORY;
+  if (hits && counts)
+    status = pool ? (int)mgp_graph_search_batch(graph, queries, query_count, dim, &o, pool, NULL,
+                                                hits, counts, NULL)
+                  : search_one_by_one(graph, queries, query_count, dim, &o, hits, counts);
+  for (size_t q = 0; status == MAGPIE_OK && q < query_count; q++)
+    for (size_t i = 0; i < k; i++)
+      ids[q * k + i] = i < counts[q] ? (uint32_t)hits[q * k + i].id : UINT32_MAX;
   free(hits);
+  free(counts);
   return status;
 }
