@@ -21,6 +21,10 @@ typedef struct scan {
   size_t block_count;
   atomic_size_t next_block;
   mgp_topk *tops; /* one a worker */
+  /* A range: only scores of `least` and more, and how many these are. */
+  bool is_range;
+  float least;
+  atomic_size_t matches;
 } scan;
 
 size_t mgp_dense_stride(size_t dim) {
@@ -31,11 +35,28 @@ static size_t blocks_of(const mgp_dense_view *view) {
   return view->count / BLOCK_ROWS + (view->count % BLOCK_ROWS != 0);
 }
 
-static void scan_block(const scan *s, const mgp_dense_view *view, size_t first, mgp_topk *top) {
+static void take_range(scan *s, const mgp_dense_view *view, size_t first, const float *scores,
+                       size_t count, mgp_topk *top) {
+  size_t matches = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!(scores[i] >= s->least)) continue;
+    const uint64_t id = view->ids[first + i];
+    if (s->filter && !s->filter->allow(s->filter->context, id)) continue;
+    mgp_topk_push(top, scores[i], id);
+    matches++;
+  }
+  atomic_fetch_add_explicit(&s->matches, matches, memory_order_relaxed);
+}
+
+static void scan_block(scan *s, const mgp_dense_view *view, size_t first, mgp_topk *top) {
   float scores[BLOCK_ROWS];
   const size_t count = view->count - first < BLOCK_ROWS ? view->count - first : BLOCK_ROWS;
   mgp_kernels_get()->dot_rows_f32(s->query, view->rows + first * view->stride, view->dim,
                                   view->stride, count, scores);
+  if (s->is_range) {
+    take_range(s, view, first, scores, count, top);
+    return;
+  }
   float floor = mgp_topk_floor(top);
   for (size_t i = 0; i < count; i++) {
     /* A score at the floor may still enter by its lower id; NaN fails the comparison. */
@@ -98,27 +119,48 @@ static magpie_status scan_with_pool(scan *s, mgp_pool *pool, size_t workers, siz
   return MAGPIE_OK;
 }
 
+static magpie_status scan_all(scan *s, mgp_pool *pool, mgp_alloc *a, mgp_topk *out,
+                              magpie_error *err) {
+  MGP_RETURN_IF((!s->views && s->view_count > 0) || !s->query || !out, err, MAGPIE_INVALID,
+                "dense search: views, query or out is NULL");
+  size_t rows = 0;
+  MGP_FORWARD(check_views(s->views, s->view_count, &rows, err));
+  if (rows == 0 || (out->k == 0 && !s->is_range)) return MAGPIE_OK;
+  for (size_t i = 0; i < s->view_count; i++) s->block_count += blocks_of(&s->views[i]);
+  size_t workers = pool && rows >= POOL_MIN_ROWS ? (size_t)mgp_pool_threads(pool) : 1;
+  if (workers > s->block_count) workers = s->block_count;
+  if (workers <= 1) {
+    s->tops = out;
+    scan_worker(s, 0);
+    return MAGPIE_OK;
+  }
+  return scan_with_pool(s, pool, workers, out->k < rows ? out->k : rows, a, out, err);
+}
+
 magpie_status mgp_dense_search(const mgp_dense_view *views, size_t view_count, const float *query,
                                const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
                                mgp_topk *out, magpie_error *err) {
-  MGP_RETURN_IF((!views && view_count > 0) || !query || !out, err, MAGPIE_INVALID,
-                "dense search: views, query or out is NULL");
-  size_t rows = 0;
-  MGP_FORWARD(check_views(views, view_count, &rows, err));
-  if (rows == 0 || out->k == 0) return MAGPIE_OK;
+  scan s = {.views = views,
+            .view_count = view_count,
+            .query = query,
+            .filter = filter && filter->allow ? filter : NULL};
+  return scan_all(&s, pool, a, out, err);
+}
+
+magpie_status mgp_dense_range(const mgp_dense_view *views, size_t view_count, const float *query,
+                              float least, const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
+                              mgp_topk *out, size_t *matches, magpie_error *err) {
   scan s = {.views = views,
             .view_count = view_count,
             .query = query,
             .filter = filter && filter->allow ? filter : NULL,
-            .tops = out};
-  for (size_t i = 0; i < view_count; i++) s.block_count += blocks_of(&views[i]);
-  size_t workers = pool && rows >= POOL_MIN_ROWS ? (size_t)mgp_pool_threads(pool) : 1;
-  if (workers > s.block_count) workers = s.block_count;
-  if (workers <= 1) {
-    scan_worker(&s, 0);
-    return MAGPIE_OK;
-  }
-  return scan_with_pool(&s, pool, workers, out->k < rows ? out->k : rows, a, out, err);
+            .is_range = true,
+            .least = least};
+  *matches = 0;
+  MGP_RETURN_IF(isnan(least), err, MAGPIE_INVALID, "dense range: the least score is NaN");
+  MGP_FORWARD(scan_all(&s, pool, a, out, err));
+  *matches = atomic_load(&s.matches);
+  return MAGPIE_OK;
 }
 
 const float *mgp_dense_find(const mgp_dense_view *views, size_t view_count, uint64_t id) {

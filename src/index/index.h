@@ -32,6 +32,11 @@ size_t mgp_dense_stride(size_t dim);
 magpie_status mgp_dense_search(const mgp_dense_view *views, size_t view_count, const float *query,
                                const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
                                mgp_topk *out, magpie_error *err);
+/* The same for a range: every row that scores `least` or more. `out` takes the best of them, up to
+ * its k; `matches` says how many there are, those that did not fit too. Exact; NaN is no match. */
+magpie_status mgp_dense_range(const mgp_dense_view *views, size_t view_count, const float *query,
+                              float least, const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
+                              mgp_topk *out, size_t *matches, magpie_error *err);
 /* The vector of one item, or NULL. Linear in the views, logarithmic in rows (ids ascend). */
 const float *mgp_dense_find(const mgp_dense_view *views, size_t view_count, uint64_t id);
 

@@ -73,6 +73,32 @@ static void check_against_sort(const mgp_dense_view *views, size_t view_count, c
   free(storage);
 }
 
+/* Against counting and sorting, at a score that rows have, so that equal ones must be in. */
+static void check_range(const mgp_dense_view *views, size_t view_count, const float *query,
+                        const mgp_filter *filter, mgp_pool *pool, size_t k, size_t rank) {
+  size_t total = 1;
+  for (size_t v = 0; v < view_count; v++) total += views[v].count;
+  mgp_scored *wanted = calloc(total, sizeof *wanted), *storage = calloc(k + 1, sizeof *storage);
+  const size_t all = sort_all(views, view_count, query, filter, wanted);
+  const float least = all ? wanted[rank % all].score : 0;
+  size_t count = 0, matches = 77;
+  while (count < all && wanted[count].score >= least) count++;
+  mgp_topk top;
+  mgp_topk_init(&top, storage, k);
+  assert_int_equal(
+      mgp_dense_range(views, view_count, query, least, filter, pool, NULL, &top, &matches, NULL),
+      MAGPIE_OK);
+  assert_int_equal(matches, count);
+  mgp_topk_sort(&top);
+  assert_int_equal(top.count, count < k ? count : k);
+  for (size_t i = 0; i < top.count; i++) {
+    assert_true(storage[i].id == wanted[i].id);
+    assert_true(storage[i].score == wanted[i].score);
+  }
+  free(wanted);
+  free(storage);
+}
+
 static void stride_when_padded_then_multiple_of_sixteen(void **state) {
   (void)state;
   assert_int_equal(mgp_dense_stride(0), 0);
@@ -104,6 +130,8 @@ static void search_when_random_views_then_equals_sorting(void **state) {
     const size_t k = 1 + random_below(&seed, round % 4 ? 20 : 20000);
     check_against_sort(views, view_count, query, round % 2 ? &filter : NULL,
                        round % 3 ? pool : NULL, k);
+    check_range(views, view_count, query, round % 2 ? &filter : NULL, round % 3 ? pool : NULL,
+                round % 5 ? k : 0, random_below(&seed, 4000));
     for (size_t v = 0; v < view_count; v++) rows_free(&data[v]);
   }
   mgp_pool_destroy(pool);
@@ -125,6 +153,37 @@ static void search_when_rows_are_nan_then_they_are_no_hits(void **state) {
   mgp_topk_init(&top, storage, 60);
   assert_int_equal(mgp_dense_search(&data.view, 1, bad, NULL, NULL, NULL, &top, NULL), MAGPIE_OK);
   assert_int_equal(top.count, 0);
+  rows_free(&data);
+}
+
+static void range_when_rows_or_bounds_are_odd_then_defined(void **state) {
+  (void)state;
+  uint64_t seed = 3;
+  rows data = rows_make(&seed, 50, 4, 0);
+  for (size_t i = 0; i < 50; i += 2) data.values[i * data.view.stride + 1] = NAN;
+  const float query[4] = {1, 1, 1, 1};
+  mgp_scored storage[60];
+  mgp_topk top;
+  size_t matches = 7;
+  mgp_topk_init(&top, storage, 60);
+  assert_int_equal(
+      mgp_dense_range(&data.view, 1, query, -INFINITY, NULL, NULL, NULL, &top, &matches, NULL),
+      MAGPIE_OK);
+  assert_int_equal(matches, 25); /* rows of NaN match nothing */
+  assert_int_equal(top.count, 25);
+  mgp_topk_init(&top, storage, 60);
+  assert_int_equal(
+      mgp_dense_range(&data.view, 1, query, INFINITY, NULL, NULL, NULL, &top, &matches, NULL),
+      MAGPIE_OK);
+  assert_int_equal(matches, 0);
+  magpie_error err = {0};
+  assert_int_equal(
+      mgp_dense_range(&data.view, 1, query, NAN, NULL, NULL, NULL, &top, &matches, &err),
+      MAGPIE_INVALID);
+  assert_non_null(strstr(err.message, "NaN"));
+  assert_int_equal(mgp_dense_range(NULL, 0, query, 0, NULL, NULL, NULL, &top, &matches, NULL),
+                   MAGPIE_OK);
+  assert_int_equal(matches, 0);
   rows_free(&data);
 }
 
@@ -207,6 +266,7 @@ int main(void) {
       cmocka_unit_test(stride_when_padded_then_multiple_of_sixteen),
       cmocka_unit_test(search_when_random_views_then_equals_sorting),
       cmocka_unit_test(search_when_rows_are_nan_then_they_are_no_hits),
+      cmocka_unit_test(range_when_rows_or_bounds_are_odd_then_defined),
       cmocka_unit_test(search_when_all_scores_tie_then_lowest_ids_win),
       cmocka_unit_test(search_when_views_disagree_then_invalid),
       cmocka_unit_test(search_when_memory_is_short_then_says_so),
