@@ -4,8 +4,8 @@
 usage: bench_ann.py FOLDER real|synth [SYSTEM ...] > ann_SET.csv
 real: sentences.npy (100,000 x 384) with queries.npy and, if there, foreign.npy (make_sets.py): queries unlike the
 rows. synth: synth.npy (1,000,000 x 128, distances) with synth_queries.npy. MAGPIE_BUILD, BENCH_ROUNDS (5), BENCH_CORE
-(1). Every system builds on one core in a process of its own; then they are asked in turn, one thread, then two. Recall of
-1,000 queries, rates of 500 handed over in one call. build_s and memory as in bench_build.py.
+(1). Every system builds on one core in a process of its own; then they are asked in turn, one thread, then two. Recall
+of 1,000 queries, rates of 500 handed over in one call. build_s and memory as in bench_build.py.
 """
 import sys
 import time
