@@ -11,6 +11,7 @@ import ours
 from workers import K
 
 WIDTHS = [16, 24, 32, 48, 64, 80, 96, 128, 192, 256, 400, 640]
+RECALLS = [0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995]
 PROBES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 
@@ -24,6 +25,11 @@ def file_size(write):
 def magpie(base, l2, threads, efc):
     graph = ours.Graph(ours.aligned(base), int(l2), threads)
     return graph.size + base.nbytes, lambda q, width, t: graph.search(q, K, width, t), WIDTHS
+
+
+def magpie_clusters(base, l2, threads, efc):
+    clusters = ours.Clusters(ours.aligned(base), int(l2), threads)
+    return clusters.size + base.nbytes, lambda q, wanted, t: clusters.search(q, K, wanted), RECALLS
 
 
 def symphonyqg(base, l2, threads, efc):
@@ -117,7 +123,7 @@ def scann(base, l2, threads, efc):
 
 
 PEERS = {
-    "magpie": magpie, "SymphonyQG": symphonyqg, "FAISS IVF-PQfs, 100 refined": faiss_ivf(10),
-    "FAISS IVF-PQfs, 400 refined": faiss_ivf(40), "ScaNN": scann, "SVS Vamana": svs_vamana,
-    "FAISS HNSW": faiss_hnsw, "hnswlib": hnswlib, "usearch": usearch,
+    "magpie": magpie, "magpie clusters": magpie_clusters, "SymphonyQG": symphonyqg,
+    "FAISS IVF-PQfs, 100 refined": faiss_ivf(10), "FAISS IVF-PQfs, 400 refined": faiss_ivf(40), "ScaNN": scann,
+    "SVS Vamana": svs_vamana, "FAISS HNSW": faiss_hnsw, "hnswlib": hnswlib, "usearch": usearch,
 }

@@ -19,7 +19,8 @@ from workers import Table, load, median, memory_mb
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 WIDTH = 200
-SYSTEMS = ["magpie", "magpie, merge of two halves", "hnswlib", "SymphonyQG", "FAISS IVF-PQfs, 100 refined"]
+SYSTEMS = ["magpie", "magpie, merge of two halves", "magpie clusters", "hnswlib", "SymphonyQG",
+           "FAISS IVF-PQfs, 100 refined"]
 FIELDS = ["system", "threads", "seconds", "clock_s", "clock_low", "clock_high", "peak_mb", "rounds", "load", "machine"]
 
 
@@ -37,10 +38,10 @@ class System:
     @staticmethod
     def build(name, base, threads):
         import ann_peers
-        if name == "magpie":
+        if name.startswith("magpie"):
             import ours
-            rows = ours.aligned(base)
-            return lambda: ours.Graph(rows, 0, threads)
+            rows, index = ours.aligned(base), ours.Clusters if "clusters" in name else ours.Graph
+            return lambda: index(rows, 0, threads)
         return lambda: ann_peers.PEERS[name](base, False, threads, WIDTH)
 
     @staticmethod

@@ -100,7 +100,8 @@ GROUPS = {
         "turbovec 4 bit, no planes": turbovec(4), "faiss PQ192x4fs": faiss("PQ192x4fs"),
     },
     "re-scored": {
-        "magpie int4, 30 re-scored": magpie("int4", 0, 30), "magpie rabitq1, 100 re-scored": magpie("rabitq1", 0, 100),
+        "magpie int4, 30 re-scored": magpie("int4", 0, 30), "magpie rabitq1, 60 re-scored": magpie("rabitq1", 0, 60),
+        "magpie rabitq1, 100 re-scored": magpie("rabitq1", 0, 100),
         "magpie rabitq1, 200 re-scored": magpie("rabitq1", 0, 200),
         "magpie rabitq1, 300 re-scored": magpie("rabitq1", 0, 300), "magpie pq, 300 re-scored": magpie("pq", 0, 300),
         "turbovec 4 bit, 30 re-scored in NumPy": turbovec(4, 30),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""magpie's scans and graph by ctypes, and the limits of the processor: compiles scan_shim.c, graph_shim.c and
-limits_shim.c against the archives libmgp_*.a of a build folder (environment: MAGPIE_BUILD, else build/)."""
+"""magpie's scans, graph and clusters by ctypes, and the limits of the processor: compiles scan_shim.c, graph_shim.c,
+cluster_shim.c and limits_shim.c against the archives libmgp_*.a of a build folder (MAGPIE_BUILD, else build/)."""
 import ctypes
 import os
 import subprocess
@@ -89,6 +89,30 @@ class Graph:
         if self.shim.shim_search(self.graph, queries.ctypes.data, len(queries), self.dim, k, width, None,
                                  ids.ctypes.data):
             raise RuntimeError("a walk failed")
+        return ids
+
+
+class Clusters:
+    def __init__(self, rows, metric, threads=1):
+        self.shim, self.rows, self.dim = linked("cluster_shim"), rows, rows.shape[1]
+        shim = self.shim
+        shim.shim_clusters_threads.argtypes = [ctypes.c_int]
+        shim.shim_clusters_build.restype = POINTER
+        shim.shim_clusters_build.argtypes = [POINTER, SIZE, SIZE, ctypes.c_int]
+        shim.shim_clusters_search.argtypes = [POINTER, POINTER, SIZE, SIZE, SIZE, ctypes.c_double, POINTER]
+        shim.shim_clusters_size.restype, shim.shim_clusters_size.argtypes = SIZE, [POINTER]
+        shim.shim_clusters_threads(threads)
+        self.clusters = shim.shim_clusters_build(rows.ctypes.data, len(rows), self.dim, metric)
+        if not self.clusters:
+            raise RuntimeError("no clusters")
+        self.size = shim.shim_clusters_size(self.clusters)
+
+    def search(self, queries, k, recall):
+        """By the recall that is asked for, on one thread."""
+        ids = np.empty((len(queries), k), np.uint32)
+        if self.shim.shim_clusters_search(self.clusters, queries.ctypes.data, len(queries), self.dim, k, recall,
+                                          ids.ctypes.data):
+            raise RuntimeError("a search of lists failed")
         return ids
 
 
