@@ -8,7 +8,7 @@
 
 #include "engine/check.h"
 #include "engine/engine.h"
-#include "index/graph_index.h"
+#include "index/cluster_index.h"
 #include "index/lexical_check.h"
 
 /* Vectors are scaled to length 1 in single precision. */
@@ -131,22 +131,30 @@ static magpie_status note_slow(mgp_check *k, size_t claim, const char *section, 
   return status;
 }
 
-static magpie_status check_extras(mgp_check *k, size_t claim, const mgp_space *space,
-                                  const mgp_checked *c, magpie_error *err) {
+static magpie_status check_extra(mgp_check *k, size_t claim, const mgp_space *space,
+                                 const mgp_checked *c, uint32_t kind, magpie_error *err) {
   const mgp_section *rows = mgp_checked_section(c, MGP_SECTION_VECTORS_F32);
-  const mgp_section *graph = mgp_checked_section(c, MGP_SECTION_GRAPH);
-  if (!rows || !graph || space->dim == 0) return MAGPIE_OK;
+  const mgp_section *extra = mgp_checked_section(c, kind);
+  if (!rows || !extra || space->dim == 0) return MAGPIE_OK;
   const mgp_graph_rows of = {.rows = rows->data,
                              .count = (size_t)c->claim->count,
                              .dim = space->dim,
                              .stride = mgp_dense_stride(space->dim)};
   magpie_error why = {0};
-  const magpie_status status = mgp_graph_check(graph->data, graph->size, &of, k->alloc, &why);
+  const magpie_status status =
+      kind == MGP_SECTION_GRAPH ? mgp_graph_check(extra->data, extra->size, &of, k->alloc, &why)
+                                : mgp_clusters_check(extra->data, extra->size, &of, k->alloc, &why);
   if (status == MAGPIE_OK) return MAGPIE_OK;
   if (status != MAGPIE_NO_MEMORY && status != MAGPIE_LIMIT)
-    return note_slow(k, claim, mgp_segment_section_name(graph->kind), why.message, err);
+    return note_slow(k, claim, mgp_segment_section_name(kind), why.message, err);
   if (err) *err = why;
   return status;
+}
+
+static magpie_status check_extras(mgp_check *k, size_t claim, const mgp_space *space,
+                                  const mgp_checked *c, magpie_error *err) {
+  MGP_FORWARD(check_extra(k, claim, space, c, MGP_SECTION_GRAPH, err));
+  return check_extra(k, claim, space, c, MGP_SECTION_CLUSTERS, err);
 }
 
 /* ---- the first round --------------------------------------------------------------------------

@@ -34,44 +34,55 @@ magpie_status mgp_dense_extra_open(mgp_alloc *a, const mgp_snapshot *snapshot, s
                                    magpie_error *err) {
   bool is_bad = false;
   const mgp_section *section = find_extra(snapshot, segment, MGP_SECTION_GRAPH, &is_bad);
+  if (!section) section = find_extra(snapshot, segment, MGP_SECTION_CLUSTERS, &is_bad);
   *out = NULL;
   if (!section || rows->count == 0) return MAGPIE_OK;
-  MGP_RETURN_IF(is_bad, err, MAGPIE_CORRUPT, "the graph is damaged (checksum)");
+  const bool is_graph = section->kind == MGP_SECTION_GRAPH;
+  MGP_RETURN_IF(is_bad, err, MAGPIE_CORRUPT, "the %s damaged (checksum)",
+                is_graph ? "graph is" : "clusters are");
   mgp_dense_extra *x = mgp_calloc(a, 1, sizeof *x);
-  MGP_RETURN_IF(!x, err, MAGPIE_NO_MEMORY, "no memory for a graph");
+  MGP_RETURN_IF(!x, err, MAGPIE_NO_MEMORY, "no memory to open a segment's graph");
   x->alloc = a;
   pthread_mutex_init(&x->lock, NULL);
   const mgp_graph_rows graph_rows = {
       .rows = rows->rows, .count = rows->count, .dim = rows->dim, .stride = rows->stride};
   magpie_status status =
-      mgp_graph_open(section->data, section->size, &graph_rows, a, &x->graph, err);
+      is_graph ? mgp_graph_open(section->data, section->size, &graph_rows, a, &x->graph, err)
+               : mgp_clusters_open(section->data, section->size, &graph_rows, a, &x->clusters, err);
   if (status == MAGPIE_OK) status = note_kinds(x, snapshot, rows, err);
   if (status == MAGPIE_OK) *out = x;
   else mgp_dense_extra_close(x);
   return status;
 }
 
+static void destroy_searcher(mgp_dense_searcher searcher) {
+  mgp_graph_searcher_destroy(searcher.graph);
+  mgp_cluster_searcher_destroy(searcher.clusters);
+}
+
 void mgp_dense_extra_close(mgp_dense_extra *x) {
   if (!x) return;
-  for (size_t i = 0; i < x->idle_count; i++) mgp_graph_searcher_destroy(x->idle[i]);
+  for (size_t i = 0; i < x->idle_count; i++) destroy_searcher(x->idle[i]);
   mgp_graph_close(x->graph);
+  mgp_clusters_close(x->clusters);
   mgp_free(x->alloc, x->kinds);
   pthread_mutex_destroy(&x->lock);
   mgp_free(x->alloc, x);
 }
 
-magpie_status mgp_dense_extra_take(mgp_dense_extra *x, mgp_graph_searcher **out,
-                                   magpie_error *err) {
+magpie_status mgp_dense_extra_take(mgp_dense_extra *x, mgp_dense_searcher *out, magpie_error *err) {
   pthread_mutex_lock(&x->lock);
-  *out = x->idle_count ? x->idle[--x->idle_count] : NULL;
+  *out = x->idle_count ? x->idle[--x->idle_count] : (mgp_dense_searcher){0};
   pthread_mutex_unlock(&x->lock);
-  return *out ? MAGPIE_OK : mgp_graph_searcher_create(x->graph, x->alloc, out, err);
+  if (out->graph || out->clusters) return MAGPIE_OK;
+  return x->graph ? mgp_graph_searcher_create(x->graph, x->alloc, &out->graph, err)
+                  : mgp_cluster_searcher_create(x->clusters, x->alloc, &out->clusters, err);
 }
 
-void mgp_dense_extra_give(mgp_dense_extra *x, mgp_graph_searcher *searcher) {
+void mgp_dense_extra_give(mgp_dense_extra *x, mgp_dense_searcher searcher) {
   pthread_mutex_lock(&x->lock);
   const bool has_room = x->idle_count < MGP_IDLE_SEARCHERS;
   if (has_room) x->idle[x->idle_count++] = searcher;
   pthread_mutex_unlock(&x->lock);
-  if (!has_room) mgp_graph_searcher_destroy(searcher);
+  if (!has_room) destroy_searcher(searcher);
 }

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The graph of a merged segment. It is built over the vectors as they lie in the new file, mapped,
- * on threads of its own: searches of this process keep theirs. What the inputs' graphs know is
- * taken over: rows that one of them has are linked by its edges.
+ * The graph of a merged segment, or its clusters. Both are built over the vectors as they lie in
+ * the new file, mapped, on threads of their own: searches of this process keep theirs. What the
+ * inputs' graphs know is taken over: rows that one of them has are linked by its edges. Clusters
+ * are made anew, which costs a small part of a graph.
  */
 #include "engine/merge_extras.h"
 
-#include "index/graph_index.h"
+#include <unistd.h>
+
+#include "index/cluster_index.h"
 
 #define BUILD_SHARE 0.9 /* of what is left of the memory budget */
 
 size_t *mgp_engine_extras_rows(void) {
   static size_t rows = MGP_EXTRAS_ROWS;
   return &rows;
+}
+
+uint64_t *mgp_engine_graph_bytes(void) {
+  static uint64_t bytes; /* two threads come to the same */
+  if (bytes == 0) bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+  return &bytes;
 }
 
 bool mgp_engine_extras_fit(const mgp_space *space) {
@@ -96,13 +105,69 @@ static magpie_status build_graph(const mgp_extras *e, const mgp_graph_rows *rows
   return status;
 }
 
-bool mgp_engine_extras_have_memory(const magpie *ix, uint64_t rows, uint64_t inputs, size_t dim) {
+/* ---- clusters ----------------------------------------------------------------------------------
+ */
+
+static mgp_cluster_options cluster_options(const magpie *ix) {
+  return (mgp_cluster_options){.metric = MGP_GRAPH_DOT, .spill_folder = mgp_store_path(ix->store)};
+}
+
+static magpie_status write_clusters(const mgp_extras *e, const mgp_graph_rows *rows,
+                                    magpie_error *err) {
+  mgp_cluster_options options = cluster_options(e->ix);
+  options.go_on = e->go_on;
+  options.context = e->context;
+  mgp_clusters *clusters = NULL;
+  mgp_pool *pool = NULL;
+  const void *data = NULL;
+  size_t size = 0;
+  magpie_status status = mgp_pool_create(e->ix->threads, &pool, err);
+  if (status == MAGPIE_OK)
+    status = mgp_clusters_build(rows, &options, pool, e->ix->alloc, &clusters, err);
+  if (status == MAGPIE_OK) mgp_clusters_bytes(clusters, &data, &size);
+  if (status == MAGPIE_OK)
+    status = mgp_segment_stream_section(e->stream, MGP_SECTION_CLUSTERS, err);
+  if (status == MAGPIE_OK) status = mgp_segment_stream_write(e->stream, data, size, err);
+  mgp_clusters_close(clusters);
+  mgp_pool_destroy(pool);
+  return status;
+}
+
+/* ---- which ------------------------------------------------------------------------------------
+ */
+
+static bool fits_graph(const magpie *ix, uint64_t rows, uint64_t inputs, size_t dim) {
   const mgp_graph_options options = {.metric = MGP_GRAPH_DOT};
   const double left = (double)mgp_alloc_left(ix->alloc);
   if (rows > MGP_GRAPH_COUNT_MAX || inputs > UINT32_MAX) return false;
+  if (rows > *mgp_engine_graph_bytes() / (mgp_dense_stride(dim) * sizeof(float))) return false;
   const uint64_t maps = inputs * sizeof(uint32_t); /* where each row of an input goes */
   return (double)(mgp_graph_build_memory((size_t)rows, dim, &options, ix->threads) + maps) <
          BUILD_SHARE * left;
+}
+
+static bool fits_clusters(const magpie *ix, uint64_t rows, size_t dim) {
+  if (rows > MGP_GRAPH_COUNT_MAX) return false;
+  const mgp_cluster_options options = cluster_options(ix);
+  return (double)mgp_clusters_build_memory((size_t)rows, dim, &options, ix->threads, ix->alloc) <
+         BUILD_SHARE * (double)mgp_alloc_left(ix->alloc);
+}
+
+bool mgp_engine_extras_have_memory(const magpie *ix, uint64_t rows, uint64_t inputs, size_t dim) {
+  return fits_graph(ix, rows, inputs, dim) || fits_clusters(ix, rows, dim);
+}
+
+static magpie_status write_built_graph(const mgp_extras *e, const mgp_graph_rows *rows,
+                                       const uint64_t *ids, magpie_error *err) {
+  mgp_graph *graph = NULL;
+  magpie_status status = build_graph(e, rows, ids, &graph, err);
+  if (status == MAGPIE_OK) status = write_graph(e, graph, err);
+  mgp_graph_close(graph);
+  return status;
+}
+
+static bool is_short_of_memory(magpie_status status) {
+  return status == MAGPIE_LIMIT || status == MAGPIE_NO_MEMORY;
 }
 
 magpie_status mgp_engine_write_extras(const mgp_extras *e, bool *is_written, magpie_error *err) {
@@ -117,14 +182,14 @@ magpie_status mgp_engine_write_extras(const mgp_extras *e, bool *is_written, mag
                                .stride = mgp_dense_stride(e->dim)};
   uint64_t inputs = 0;
   for (size_t i = 0; i < e->count; i++) inputs += e->views[i].count;
-  if (!mgp_engine_extras_have_memory(e->ix, rows.count, inputs, e->dim)) return MAGPIE_OK;
-  mgp_graph *graph = NULL;
   magpie_error why = {0};
-  magpie_status status = build_graph(e, &rows, ids, &graph, &why);
-  if (status == MAGPIE_LIMIT || status == MAGPIE_NO_MEMORY) return MAGPIE_OK; /* it goes without */
-  if (status == MAGPIE_OK) status = write_graph(e, graph, &why);
+  magpie_status status = MAGPIE_LIMIT;
+  if (fits_graph(e->ix, rows.count, inputs, e->dim))
+    status = write_built_graph(e, &rows, ids, &why);
+  if (is_short_of_memory(status) && fits_clusters(e->ix, rows.count, e->dim))
+    status = write_clusters(e, &rows, &why);
+  if (is_short_of_memory(status)) return MAGPIE_OK; /* it goes without */
   if (status != MAGPIE_OK && err) *err = why;
-  mgp_graph_close(graph);
   *is_written = status == MAGPIE_OK;
   return status;
 }

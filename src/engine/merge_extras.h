@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a merge writes beside the vectors of a large segment so that it is searched faster: a graph.
- * docs/decisions/0021-dense-plan.md has the figures.
+ * What a merge writes beside the vectors of a large segment so that it is searched faster: a graph,
+ * or clusters where a graph is too much for the memory budget or the vectors for the machine's
+ * memory. docs/decisions/0021-dense-plan.md and 0022-clustered-index.md have the figures.
  */
 #ifndef MGP_ENGINE_MERGE_EXTRAS_H
 #define MGP_ENGINE_MERGE_EXTRAS_H
@@ -13,6 +14,9 @@
 #define MGP_EXTRAS_ROWS 20000
 /* The limit at work: MGP_EXTRAS_ROWS, or less where a test wants graphs. */
 size_t *mgp_engine_extras_rows(void);
+/* Segments with more bytes of vectors get clusters: half of the machine's memory, or less where a
+ * test wants clusters. */
+uint64_t *mgp_engine_graph_bytes(void);
 /* Does a segment of this space get them, when it is large enough? */
 bool mgp_engine_extras_fit(const mgp_space *space);
 

@@ -6,6 +6,7 @@
  *   rows       all of its vectors: small segments, and whatever the query wants exact
  *   survivors  the vectors of the items that the filter leaves, when these are few
  *   graph      its graph, which chooses by filter and query between walks and a scan of codes
+ *   clusters   its lists of codes, where it was too large for a graph: the nearest, more, or all
  *
  * All of them score on the vectors themselves, so what they find is ranked together.
  */
@@ -13,8 +14,10 @@
 #include "engine/search.h"
 
 #define SURVIVORS_MAX                                                                              \
-  2000               /* rows in no order cost more than a scan of codes when they are more         \
-                      */
+  2000 /* rows in no order cost more than a scan of codes when they are more                       \
+        */
+/* Of a segment with clusters: its rows may have to come from a disk. */
+#define SURVIVORS_MAX_LARGE 256
 #define DEEP_SHARE 8 /* a search for an 8th of a segment is a scan */
 #define RECALL_USUAL 0.95
 
@@ -114,27 +117,64 @@ static const char *path_name(mgp_graph_path path) {
   return (size_t)path < sizeof names / sizeof *names ? names[path] : "none";
 }
 
+/* What is asked of one segment. */
+typedef struct segment_question {
+  size_t k, shown; /* candidates; those that the recall is meant for */
+  double recall;
+  mgp_graph_bits bits;
+  const mgp_graph_bits *allow;
+} segment_question;
+
 /* The width is that of the hits that are shown; a deeper list is at least half as wide again. */
-static magpie_status search_graph(const segment_job *j, mgp_scored *hits, size_t k,
-                                  magpie_error *err) {
-  const magpie_query *query = j->search->query;
-  const size_t shown = query->k < k ? query->k : k;
-  const double recall = query->recall > 0 ? query->recall : RECALL_USUAL;
-  const mgp_graph_bits bits = {.words = j->bits, .count = j->rows->count};
-  const mgp_graph_search_options options = {.k = k,
-                                            .width =
-                                                mgp_graph_width_for(j->extra->graph, recall, shown),
-                                            .allow = j->bits ? &bits : NULL};
-  mgp_graph_searcher *searcher = NULL;
+static magpie_status ask_graph(const segment_job *j, mgp_graph_searcher *searcher,
+                               const segment_question *q, mgp_scored *hits, size_t *count,
+                               magpie_error *err) {
+  const mgp_graph_search_options options = {
+      .k = q->k,
+      .width = mgp_graph_width_for(j->extra->graph, q->recall, q->shown),
+      .allow = q->allow};
   mgp_graph_stats stats = {0};
-  size_t count = 0;
-  MGP_FORWARD(mgp_dense_extra_take(j->extra, &searcher, err));
   const magpie_status status =
-      mgp_graph_search(searcher, j->vector, &options, hits, &count, &stats, err);
-  mgp_dense_extra_give(j->extra, searcher);
+      mgp_graph_search(searcher, j->vector, &options, hits, count, &stats, err);
   j->step->path = path_name(stats.path);
   j->step->visited = stats.scored;
   j->step->rescored = stats.rescored;
+  return status;
+}
+
+static magpie_status ask_clusters(const segment_job *j, mgp_cluster_searcher *searcher,
+                                  const segment_question *q, mgp_scored *hits, size_t *count,
+                                  magpie_error *err) {
+  static const char *const names[] = {[MGP_CLUSTER_PATH_NONE] = "none",
+                                      [MGP_CLUSTER_PATH_PROBE] = "clusters",
+                                      [MGP_CLUSTER_PATH_FILTERED] = "clusters-filtered",
+                                      [MGP_CLUSTER_PATH_SCAN] = "clusters-codes"};
+  const mgp_cluster_search_options options = {
+      .k = q->k, .shown = q->shown, .recall = q->recall, .allow = q->allow};
+  mgp_cluster_stats stats = {0};
+  const magpie_status status =
+      mgp_clusters_search(searcher, j->vector, &options, hits, count, &stats, err);
+  j->step->path = names[stats.path];
+  j->step->visited = stats.scored;
+  j->step->rescored = stats.rescored;
+  return status;
+}
+
+static magpie_status search_extra(const segment_job *j, mgp_scored *hits, size_t k,
+                                  magpie_error *err) {
+  const magpie_query *query = j->search->query;
+  segment_question q = {.k = k,
+                        .shown = query->k < k ? query->k : k,
+                        .recall = query->recall > 0 ? query->recall : RECALL_USUAL,
+                        .bits = {.words = j->bits, .count = j->rows->count}};
+  q.allow = j->bits ? &q.bits : NULL;
+  mgp_dense_searcher searcher = {0};
+  size_t count = 0;
+  MGP_FORWARD(mgp_dense_extra_take(j->extra, &searcher, err));
+  const magpie_status status = searcher.graph
+                                   ? ask_graph(j, searcher.graph, &q, hits, &count, err)
+                                   : ask_clusters(j, searcher.clusters, &q, hits, &count, err);
+  mgp_dense_extra_give(j->extra, searcher);
   for (size_t i = 0; status == MAGPIE_OK && i < count; i++)
     mgp_topk_push(j->top, hits[i].score, j->rows->ids[hits[i].id]);
   return status;
@@ -144,7 +184,7 @@ static magpie_status search_segment(segment_job *j, const char *label, bool *is_
                                     magpie_error *err) {
   MGP_FORWARD(allow_rows(j, err));
   const size_t k = j->top->k < j->allowed ? j->top->k : j->allowed;
-  const bool is_few = j->allowed <= SURVIVORS_MAX;
+  const bool is_few = j->allowed <= (j->extra->graph ? SURVIVORS_MAX : SURVIVORS_MAX_LARGE);
   *is_done = k == 0 || is_few || k <= j->allowed / DEEP_SHARE;
   if (!*is_done) return MAGPIE_OK;
   j->step = new_step(j->search, label, j->rows, "none");
@@ -157,7 +197,7 @@ static magpie_status search_segment(segment_job *j, const char *label, bool *is_
   mgp_scored *hits = mgp_malloc(j->search->ix->alloc, k * sizeof *hits);
   MGP_RETURN_IF(!hits, err, MAGPIE_NO_MEMORY, "no memory for %zu candidates", k);
   magpie_error why = {0};
-  const magpie_status status = search_graph(j, hits, k, &why);
+  const magpie_status status = search_extra(j, hits, k, &why);
   mgp_free(j->search->ix->alloc, hits);
   if (status == MAGPIE_LIMIT || status == MAGPIE_NO_MEMORY) { /* comparing rows needs hardly any */
     *is_done = false;

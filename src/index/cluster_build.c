@@ -141,7 +141,6 @@ static magpie_status build(mgp_clusters *c, const mgp_cluster_options *o, mgp_po
   }
   if (status == MAGPIE_OK && c->rows.count > 0)
     status = mgp_cluster_assign(&tree, &c->rows, o, pool, a, labels, err);
-  c->shape.supers = tree.supers;
   c->shape.lists = tree.lists;
   if (status == MAGPIE_OK && !(first = share_blocks(c, labels)))
     status = mgp_fail(err, MAGPIE_LIMIT, "clusters: no memory for %zu lists", tree.lists);
@@ -182,12 +181,12 @@ uint64_t mgp_clusters_build_memory(size_t count, size_t dim, const mgp_cluster_o
   mgp_cluster_shape s = mgp_cluster_shape_of(dim);
   const uint64_t width = s.stride * sizeof(float), workers = threads > 0 ? (uint64_t)threads : 64;
   s.lists = mgp_cluster_list_count(count, options);
-  s.supers = (size_t)sqrt((double)s.lists);
+  const size_t supers = (size_t)sqrt((double)s.lists);
   s.blocks = count / MGP_CLUSTER_ROWS + s.lists;
-  const uint64_t centres = (s.lists + s.supers) * (width + 8);
+  const uint64_t centres = (s.lists + supers) * (width + 8);
   const uint64_t sample =
       (uint64_t)mgp_cluster_sample_count(count, s.stride, s.lists, a) * (width + 12);
-  const uint64_t assign = mgp_cluster_assign_memory(s.supers, s.stride, (int)workers);
+  const uint64_t assign = mgp_cluster_assign_memory(supers, s.stride, (int)workers);
   const uint64_t code =
       s.lists * (s.padded * sizeof(float) + 16) +
       workers * (BATCHES * MGP_CLUSTER_BATCH * (s.padded / 8 + 16) + 4 * s.padded);

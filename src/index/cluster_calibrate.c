@@ -18,8 +18,7 @@
 #define CAUTION 0.3 /* the part of the misses that is kept for queries harder than these */
 #define SCATTER 4   /* lists over which the rows are scattered that would fill one */
 #define MARGINS ((size_t)48)
-#define ROW_COST 128.0  /* of a row read, in codes: it may come from a disk */
-#define NOT_LOOKED_AT 8 /* a list that is not below the nearest supers counts as so far behind */
+#define ROW_COST 128.0 /* of a row read, in codes: it may come from a disk */
 
 static const float recalls[MGP_CLUSTER_LADDER] = {0.70f, 0.80f, 0.85f, 0.90f, 0.93f,  0.95f,
                                                   0.96f, 0.97f, 0.98f, 0.99f, 0.995f, 0.999f};
@@ -60,40 +59,33 @@ static void make_queries(calibration *c) {
   }
 }
 
-/* As a search ranks them: those below the nearest supers, and the others far behind. */
-static void rank_lists(mgp_cluster_searcher *s, const float *query, uint32_t *ranks) {
-  const size_t lists = s->clusters->shape.lists;
-  const size_t all = mgp_cluster_rank(s, query, lists);
-  for (size_t i = 0; i < all; i++) {
-    const size_t late = lists / NOT_LOOKED_AT;
-    ranks[s->lists[i].id] = (uint32_t)(i < late ? late : i);
-  }
-  const size_t near = mgp_cluster_rank(s, query, (lists + NOT_LOOKED_AT - 1) / NOT_LOOKED_AT - 1);
-  for (size_t i = 0; i < near; i++) ranks[s->lists[i].id] = (uint32_t)i;
-}
-
 static magpie_status ask(calibration *c, size_t thread, size_t q) {
   const mgp_clusters *of = c->clusters;
   const float *query = c->queries + q * of->rows.dim;
   mgp_cluster_searcher *s = c->searchers[thread];
   mgp_select all;
-  rank_lists(s, query, c->ranks[thread]);
   MGP_FORWARD(mgp_cluster_select_all(s, query, c->kept, &all, NULL));
+  for (size_t i = 0; i < of->shape.lists; i++) c->ranks[thread][s->lists[i].id] = (uint32_t)i;
   if (all.count < c->depth) return MAGPIE_LIMIT; /* scores beyond what floats hold */
-  const float reach = mgp_cluster_reach(of, query, &s->lists[0]);
-  mgp_scored *exact = all.items + all.count; /* half of a selection's room is free */
+  mgp_scored *exact = all.items + all.count;     /* half of a selection's room is free */
   mgp_cluster_want_rows(of, all.items, all.count);
   for (size_t i = 0; i < all.count; i++)
     exact[i] =
         (mgp_scored){.id = i, .score = mgp_cluster_exact(of, query, (uint32_t)all.items[i].id)};
   qsort(exact, all.count, sizeof *exact, mgp_scored_compare);
   const size_t shallow = c->depth < MGP_CLUSTER_SHALLOW ? c->depth : MGP_CLUSTER_SHALLOW;
-  const float unit = reach > 0 ? reach : 1;
+  const size_t last[2] = {shallow - 1, c->depth - 1};
+  float reach[2];
+  for (size_t i = 0; i < 2; i++) {
+    const uint32_t row = (uint32_t)all.items[exact[last[i]].id].id;
+    reach[i] = mgp_cluster_reach(of, query, (size_t)s->lists[0].id, row);
+    if (!(reach[i] > 0)) reach[i] = 1;
+  }
   for (size_t i = 0; i < all.count; i++) {
     const mgp_scored *item = &all.items[exact[i].id];
     const neighbour n = {.rank = c->ranks[thread][item->id >> 32],
-                         .shallow = (exact[shallow - 1].score - item->score) / unit,
-                         .deep = (exact[c->depth - 1].score - item->score) / unit};
+                         .shallow = (exact[last[0]].score - item->score) / reach[0],
+                         .deep = (exact[last[1]].score - item->score) / reach[1]};
     c->all[q * c->kept + i] = n;
     if (i < c->depth) c->found[q * MGP_CLUSTER_DEEP + i] = n;
   }

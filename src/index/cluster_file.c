@@ -18,11 +18,11 @@ typedef struct file_header {
   uint64_t size; /* of all, this header too */
   uint64_t count, blocks;
   uint32_t dim, padded, metric, ladder_count;
-  uint32_t supers, lists;
+  uint32_t lists, reserved;
   uint64_t rotation_seed;
-  uint64_t super_centres_at, centres_at, spreads_at, first_list_at, first_block_at, blocks_at;
+  uint64_t centres_at, spreads_at, first_block_at, blocks_at;
   mgp_cluster_step ladder[MGP_CLUSTER_LADDER];
-  uint64_t zeros[7];
+  uint64_t zeros[9];
   uint64_t body_hash;   /* XXH3 of all after the header */
   uint64_t header_hash; /* XXH3 of all before this field */
 } file_header;
@@ -47,14 +47,10 @@ mgp_cluster_shape mgp_cluster_shape_of(size_t dim) {
 static void place_parts(file_header *h) {
   const mgp_cluster_shape s = mgp_cluster_shape_of(h->dim);
   uint64_t at = round_up(sizeof *h);
-  h->super_centres_at = at;
-  at = round_up(at + (uint64_t)h->supers * s.stride * sizeof(float));
   h->centres_at = at;
   at = round_up(at + (uint64_t)h->lists * s.stride * sizeof(float));
   h->spreads_at = at;
   at = round_up(at + (uint64_t)h->lists * sizeof(float));
-  h->first_list_at = at;
-  at = round_up(at + ((uint64_t)h->supers + 1) * sizeof(uint32_t));
   h->first_block_at = at;
   at = round_up(at + ((uint64_t)h->lists + 1) * sizeof(uint32_t));
   h->blocks_at = at;
@@ -62,19 +58,14 @@ static void place_parts(file_header *h) {
 }
 
 uint64_t mgp_cluster_file_size(const mgp_cluster_shape *s) {
-  file_header h = {.dim = (uint32_t)s->dim,
-                   .supers = (uint32_t)s->supers,
-                   .lists = (uint32_t)s->lists,
-                   .blocks = s->blocks};
+  file_header h = {.dim = (uint32_t)s->dim, .lists = (uint32_t)s->lists, .blocks = s->blocks};
   place_parts(&h);
   return h.size;
 }
 
 static void view_parts(mgp_clusters *c, const file_header *h) {
-  c->super_centres = (const float *)(const void *)(c->data + h->super_centres_at);
   c->centres = (const float *)(const void *)(c->data + h->centres_at);
   c->spreads = (const float *)(const void *)(c->data + h->spreads_at);
-  c->first_list = (const uint32_t *)(const void *)(c->data + h->first_list_at);
   c->first_block = (const uint32_t *)(const void *)(c->data + h->first_block_at);
   c->blocks = c->data + h->blocks_at;
 }
@@ -90,7 +81,6 @@ magpie_status mgp_cluster_create(mgp_clusters *c, const mgp_cluster_tree *t,
                    .dim = (uint32_t)s->dim,
                    .padded = (uint32_t)s->padded,
                    .metric = (uint32_t)c->metric,
-                   .supers = (uint32_t)s->supers,
                    .lists = (uint32_t)s->lists,
                    .rotation_seed = ROTATION_SEED};
   place_parts(&h);
@@ -100,9 +90,7 @@ magpie_status mgp_cluster_create(mgp_clusters *c, const mgp_cluster_tree *t,
   memcpy(data, &h, sizeof h);
   const size_t width = s->stride * sizeof(float);
   if (s->lists > 0) {
-    memcpy(data + h.super_centres_at, t->super_centres, s->supers * width);
     memcpy(data + h.centres_at, t->centres, s->lists * width);
-    memcpy(data + h.first_list_at, t->first_list, (s->supers + 1) * sizeof(uint32_t));
     memcpy(data + h.first_block_at, first_block, (s->lists + 1) * sizeof(uint32_t));
   }
   c->data = data;
@@ -127,9 +115,8 @@ static bool is_possible(const file_header *h) {
       h->padded != mgp_rotation_pad(h->dim) || h->metric > MGP_GRAPH_L2 ||
       h->ladder_count > MGP_CLUSTER_LADDER)
     return false;
-  if (h->lists > MGP_CLUSTER_LISTS_MAX || h->supers > h->lists || h->blocks > UINT32_MAX)
-    return false;
-  if ((h->lists == 0) != (h->count == 0) || (h->supers == 0) != (h->lists == 0)) return false;
+  if (h->lists > MGP_CLUSTER_LISTS_MAX || h->blocks > UINT32_MAX) return false;
+  if ((h->lists == 0) != (h->count == 0) || h->reserved) return false;
   for (size_t i = 0; i < sizeof h->zeros / sizeof *h->zeros; i++)
     if (h->zeros[i]) return false;
   return true;
@@ -146,11 +133,10 @@ static magpie_status check_header(const file_header *h, size_t size, magpie_erro
                 (unsigned long long)h->count, h->dim, h->lists);
   file_header expected = *h;
   place_parts(&expected);
-  const bool is_placed =
-      expected.super_centres_at == h->super_centres_at && expected.centres_at == h->centres_at &&
-      expected.spreads_at == h->spreads_at && expected.first_list_at == h->first_list_at &&
-      expected.first_block_at == h->first_block_at && expected.blocks_at == h->blocks_at &&
-      expected.size == h->size;
+  const bool is_placed = expected.centres_at == h->centres_at &&
+                         expected.spreads_at == h->spreads_at &&
+                         expected.first_block_at == h->first_block_at &&
+                         expected.blocks_at == h->blocks_at && expected.size == h->size;
   MGP_RETURN_IF(!is_placed || h->size != size, err, MAGPIE_CORRUPT,
                 "clusters: %zu bytes do not hold %llu rows of %u dimensions", size,
                 (unsigned long long)h->count, h->dim);
@@ -168,21 +154,16 @@ static bool is_finite_ladder(const file_header *h) {
 }
 
 /* Every list lies behind the one before it, and the last ends where the blocks do. */
-static magpie_status check_table(const uint32_t *first, size_t count, uint64_t end,
-                                 const char *what, magpie_error *err) {
-  MGP_RETURN_IF(first[0] != 0 || first[count] != end, err, MAGPIE_CORRUPT,
-                "clusters: the %s do not end at %llu: build them again", what,
-                (unsigned long long)end);
-  for (size_t i = 0; i < count; i++)
-    MGP_RETURN_IF(first[i] > first[i + 1], err, MAGPIE_CORRUPT,
-                  "clusters: the %s of %zu end before they begin: build them again", what, i);
-  return MAGPIE_OK;
-}
-
 static magpie_status check_body(const mgp_clusters *c, magpie_error *err) {
-  if (c->shape.lists == 0) return MAGPIE_OK;
-  MGP_FORWARD(check_table(c->first_list, c->shape.supers, c->shape.lists, "lists", err));
-  return check_table(c->first_block, c->shape.lists, c->shape.blocks, "blocks", err);
+  const uint32_t *first = c->first_block;
+  const size_t lists = c->shape.lists;
+  if (lists == 0) return MAGPIE_OK;
+  MGP_RETURN_IF(first[0] != 0 || first[lists] != c->shape.blocks, err, MAGPIE_CORRUPT,
+                "clusters: their lists do not end at block %zu: build them again", c->shape.blocks);
+  for (size_t i = 0; i < lists; i++)
+    MGP_RETURN_IF(first[i] > first[i + 1], err, MAGPIE_CORRUPT,
+                  "clusters: list %zu ends before it begins: build them again", i);
+  return MAGPIE_OK;
 }
 
 magpie_status mgp_clusters_open(const void *data, size_t size, const mgp_graph_rows *rows,
@@ -208,7 +189,6 @@ magpie_status mgp_clusters_open(const void *data, size_t size, const mgp_graph_r
                       .size = size,
                       .ladder_count = h.ladder_count,
                       .alloc = a};
-  c->shape.supers = h.supers;
   c->shape.lists = h.lists;
   c->shape.blocks = (size_t)h.blocks;
   memcpy(c->ladder, h.ladder, sizeof c->ladder);

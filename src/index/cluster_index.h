@@ -66,6 +66,7 @@ size_t mgp_clusters_lists(const mgp_clusters *c);
 
 typedef struct mgp_cluster_search_options {
   size_t k;
+  size_t shown; /* 0: k; of so many of the k the recall is wanted, the others are what comes next */
   double recall; /* 0: 0.95; what calibration found to be needed for it */
   size_t probes; /* lists; 0: by recall */
   float margin;  /* how far below the k-th best an estimate may lie, see cluster_private.h; 0: by

@@ -2,18 +2,20 @@
  *
  * What the files of the clustered index share.
  *
- * Two levels of centres: supers, about the root of the lists, and below each its lists, which
- * follow each other. Rows belong to the nearest list. The code of a row x of the list of centre c
- * is RaBitQ's (arXiv 2405.12497) of what is left, o = x - c, rotated: the signs u of P o. With s =
- * |o|^2 / <P o, u>, <q, x> is estimated by
+ * Centres are found in two levels: supers, about the root of the lists, and below each its lists. A
+ * search compares with all lists: with those below the nearest supers alone it would miss a tenth
+ * of the rows. The code of a row x of the list of centre c is RaBitQ's (arXiv 2405.12497) of what
+ * is left, o = x - c, rotated: the signs u of P o. With s = |o|^2 / <P o, u>, <q, x> is estimated
+ * by
  *
  *   <q, c> + s <u, P (q - c)> + <c, o>  =  <q, c> + [<c, o> - s <u, P c>] + s <u, P q>
  *
  * where the bracket belongs to the row, so that one table of the query, of P q, serves all lists.
  * The squared distance is estimated alike: -|q - c|^2 + [-|o|^2 - 2 s <u, P c>] + 2 s <u, P q>.
  *
- * A margin says what is re-scored: all whose estimate is at most margin * |q - c1| below the k-th
- * best exact score so far, c1 the nearest centre; that length is what the error grows with.
+ * A margin says what is re-scored: all whose estimate is at most margin * reach below the k-th best
+ * exact score so far. The reach, which the error grows with, is the distance of the query to the
+ * nearest centre or, if that is more, to the k-th best row.
  */
 #ifndef MGP_INDEX_CLUSTER_PRIVATE_H
 #define MGP_INDEX_CLUSTER_PRIVATE_H
@@ -41,7 +43,7 @@ typedef struct mgp_cluster_step {
 typedef struct mgp_cluster_shape {
   size_t dim, padded, stride; /* of rows; rotated; of centres, in floats */
   size_t groups, block_size;
-  size_t supers, lists, blocks;
+  size_t lists, blocks;
 } mgp_cluster_shape;
 
 struct mgp_clusters {
@@ -50,9 +52,8 @@ struct mgp_clusters {
   mgp_cluster_shape shape;
   const unsigned char *data;
   size_t size;
-  const float *super_centres, *centres;
+  const float *centres;
   const float *spreads;        /* root of the mean squared distance of a list's rows to it */
-  const uint32_t *first_list;  /* supers + 1 */
   const uint32_t *first_block; /* lists + 1 */
   const unsigned char *blocks;
   mgp_rotation rotation;
@@ -151,7 +152,7 @@ struct mgp_cluster_searcher {
   const mgp_clusters *clusters;
   mgp_alloc *alloc;
   mgp_cluster_query query;
-  float *super_scores, *scores; /* of centres */
+  float *scores; /* of centres */
   float query_length;
   mgp_scored *lists;   /* ranked */
   mgp_scored *storage; /* of the selection */
@@ -159,8 +160,7 @@ struct mgp_cluster_searcher {
   mgp_scored *first; /* the best estimates, re-scored first */
   size_t first_count;
 };
-/* Makes the query ready and ranks lists, best first; returns how many. All, or those below the
- * nearest supers: at least `wanted`. */
+/* Ranks lists, best first; returns how many: `wanted`, or all. */
 size_t mgp_cluster_rank(mgp_cluster_searcher *s, const float *query, size_t wanted);
 /* The best estimates of all rows: items of (estimate, list << 32 | row), lists ranked. */
 magpie_status mgp_cluster_select_all(mgp_cluster_searcher *s, const float *query, size_t k,
@@ -168,7 +168,7 @@ magpie_status mgp_cluster_select_all(mgp_cluster_searcher *s, const float *query
 float mgp_cluster_exact(const mgp_clusters *c, const float *query, size_t row);
 /* Tells the system that these rows are wanted soon, where they may be on a disk. */
 void mgp_cluster_want_rows(const mgp_clusters *c, const mgp_scored *items, size_t count);
-float mgp_cluster_reach(const mgp_clusters *c, const float *query, const mgp_scored *nearest);
+float mgp_cluster_reach(const mgp_clusters *c, const float *query, size_t nearest_list, size_t row);
 /* Estimates that a search for k keeps. */
 size_t mgp_cluster_kept(size_t k);
 

@@ -17,17 +17,15 @@
 
 #include "index/cluster_private.h"
 
-#define LOOKED_AT 4                   /* a 4th of the lists, below the nearest supers */
-#define LOOKED_AT_LEAST ((size_t)512) /* lists */
-#define FEW_PROBES 8                  /* an 8th of the lists or more: all are ranked */
-#define KEPT ((size_t)1024)           /* estimates kept, and more with k */
+#define KEPT ((size_t)1024) /* estimates kept, and more with k */
 #define KEPT_A_HIT ((size_t)8)
 #define FIRST_LEAST ((size_t)16) /* rows read before the margin counts */
 /* The part of a list's spread that its best row lies towards the query: about this over the root of
  * the dimension (measured: docs/decisions/0022-clustered-index.md). */
 #define REACH_ROOT 6.0f
 #define REACH_MOST 0.8f
-#define AGAINST 0.5                      /* of the allowed rows that were to be met */
+#define AGAINST 0.8 /* of the allowed rows that were to be met, less these deviations of chance */
+#define DEVIATIONS 3
 #define ADVISE_BYTES ((size_t)256 << 20) /* rows of fewer bytes are taken to be in memory */
 #define FILTER_CAUTION 0.5               /* of the misses: calibration knows nothing of filters */
 #define RECALL_USUAL 0.95
@@ -45,11 +43,9 @@ magpie_status mgp_cluster_searcher_create(const mgp_clusters *c, mgp_alloc *a,
   s->query.table = mgp_malloc(a, 16 * c->shape.groups);
   s->query.entries = mgp_malloc(a, 16 * c->shape.groups * sizeof(float));
   s->query.turned = mgp_malloc(a, c->shape.padded * sizeof(float));
-  s->super_scores = mgp_malloc(a, (c->shape.supers + 1) * sizeof(float));
   s->scores = mgp_malloc(a, (c->shape.lists + 1) * sizeof(float));
-  s->lists = mgp_malloc(a, (c->shape.lists + c->shape.supers + 1) * sizeof *s->lists);
-  if (s->query.table && s->query.entries && s->query.turned && s->super_scores && s->scores &&
-      s->lists) {
+  s->lists = mgp_malloc(a, (c->shape.lists + 1) * sizeof *s->lists);
+  if (s->query.table && s->query.entries && s->query.turned && s->scores && s->lists) {
     *out = s;
     return MAGPIE_OK;
   }
@@ -62,7 +58,6 @@ void mgp_cluster_searcher_destroy(mgp_cluster_searcher *s) {
   mgp_free(s->alloc, s->query.table);
   mgp_free(s->alloc, s->query.entries);
   mgp_free(s->alloc, s->query.turned);
-  mgp_free(s->alloc, s->super_scores);
   mgp_free(s->alloc, s->scores);
   mgp_free(s->alloc, s->lists);
   mgp_free(s->alloc, s->storage);
@@ -121,40 +116,18 @@ static float hope_of(const mgp_cluster_searcher *s, size_t list) {
   return score - spread * spread + 2 * part * sqrtf(-score);
 }
 
-static void add_lists(mgp_cluster_searcher *s, const float *query, size_t from, size_t to,
-                      size_t *count) {
-  const mgp_clusters *c = s->clusters;
-  score_centres(c, query, c->centres + from * c->shape.stride, to - from, s->scores + from);
-  for (size_t i = from; i < to; i++) { /* NaN, which only damage brings, has no place in an order */
-    const float hope = hope_of(s, i);
-    const float score = isnan(hope) ? -INFINITY : hope;
-    s->lists[(*count)++] = (mgp_scored){.score = score, .id = i};
-  }
-}
-
 size_t mgp_cluster_rank(mgp_cluster_searcher *s, const float *query, size_t wanted) {
   const mgp_clusters *c = s->clusters;
-  const size_t lists = c->shape.lists, supers = c->shape.supers;
+  const size_t lists = c->shape.lists;
   s->query_length = sqrtf(mgp_kernels_get()->dot_f32(query, query, c->shape.dim));
-  size_t count = 0, looked_at = lists / LOOKED_AT;
-  if (looked_at < LOOKED_AT_LEAST) looked_at = LOOKED_AT_LEAST;
-  if (wanted >= lists / FEW_PROBES || looked_at >= lists) {
-    add_lists(s, query, 0, lists, &count);
-  } else {
-    mgp_scored *ranked = s->lists + lists; /* room for the supers behind that for the lists */
-    score_centres(c, query, c->super_centres, supers, s->super_scores);
-    for (size_t i = 0; i < supers; i++)
-      ranked[i] = (mgp_scored){.score = isnan(s->super_scores[i]) ? -INFINITY : s->super_scores[i],
-                               .id = i};
-    qsort(ranked, supers, sizeof *ranked, mgp_scored_compare);
-    for (size_t i = 0; i < supers && count < looked_at; i++)
-      add_lists(s, query, c->first_list[ranked[i].id], c->first_list[ranked[i].id + 1], &count);
+  score_centres(c, query, c->centres, lists, s->scores);
+  for (size_t i = 0; i < lists; i++) { /* NaN, which only damage brings, has no place in an order */
+    const float hope = hope_of(s, i);
+    s->lists[i] = (mgp_scored){.score = isnan(hope) ? -INFINITY : hope, .id = i};
   }
-  if (wanted < count) { /* the best `wanted` of them, in order */
-    mgp_select best = {.items = s->lists, .count = count, .k = wanted, .capacity = count};
-    mgp_select_cut(&best);
-    count = wanted;
-  }
+  const size_t count = wanted < lists ? wanted : lists;
+  mgp_select best = {.items = s->lists, .count = lists, .k = count, .capacity = lists};
+  mgp_select_cut(&best);
   qsort(s->lists, count, sizeof *s->lists, mgp_scored_compare);
   return count;
 }
@@ -252,6 +225,15 @@ magpie_status mgp_cluster_select_all(mgp_cluster_searcher *s, const float *query
   return MAGPIE_OK;
 }
 
+typedef struct search_plan {
+  size_t k, shown;
+  size_t probes, least; /* under a filter: at least so many lists */
+  double margin;
+  double enough; /* allowed rows, that make more lists needless */
+  double share;  /* of the rows that are allowed */
+  size_t allowed;
+} search_plan;
+
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
@@ -262,9 +244,12 @@ float mgp_cluster_exact(const mgp_clusters *c, const float *query, size_t row) {
                                     : -k->l2_squared_f32(query, at, c->rows.dim);
 }
 
-float mgp_cluster_reach(const mgp_clusters *c, const float *query, const mgp_scored *nearest) {
-  const float *centre = c->centres + (size_t)nearest->id * c->shape.stride;
-  return sqrtf(mgp_kernels_get()->l2_squared_f32(query, centre, c->shape.dim));
+float mgp_cluster_reach(const mgp_clusters *c, const float *query, size_t nearest_list,
+                        size_t row) {
+  const mgp_kernels *k = mgp_kernels_get();
+  const float *centre = c->centres + nearest_list * c->shape.stride;
+  return sqrtf(fmaxf(k->l2_squared_f32(query, centre, c->shape.dim),
+                     k->l2_squared_f32(query, mgp_cluster_row(&c->rows, row), c->shape.dim)));
 }
 
 static int compare_rows(const void *a, const void *b) {
@@ -303,8 +288,16 @@ static void split(mgp_select *all, size_t count, mgp_scored *scratch) {
   }
 }
 
+/* The `shown`-th best; `scratch` has room for all. */
+static mgp_scored last_shown(const mgp_topk *top, size_t shown, mgp_scored *scratch) {
+  memcpy(scratch, top->heap, top->count * sizeof *scratch);
+  qsort(scratch, top->count, sizeof *scratch, mgp_scored_compare);
+  return scratch[(shown < top->count ? shown : top->count) - 1];
+}
+
 /* Returns how many rows were read. */
-static size_t read_best(code_scan *j, const float *query, float margin, mgp_topk *top) {
+static size_t read_best(code_scan *j, const search_plan *p, const float *query, size_t nearest_list,
+                        mgp_topk *top) {
   const mgp_clusters *c = j->searcher->clusters;
   mgp_select *best = &j->best;
   mgp_select_cut(best);
@@ -315,7 +308,10 @@ static size_t read_best(code_scan *j, const float *query, float margin, mgp_topk
   }
   split(best, first, j->searcher->first);
   rescore(c, query, best->items, first, top);
-  const float least = mgp_topk_floor(top) - margin;
+  if (top->count == 0) return first; /* damaged rows, whose scores are no numbers */
+  const mgp_scored last = last_shown(top, p->shown, j->searcher->first);
+  const float reach = mgp_cluster_reach(c, query, nearest_list, (size_t)last.id);
+  const float least = last.score - (float)p->margin * reach;
   size_t count = first;
   for (size_t i = first; i < best->count; i++) {
     if (!(best->items[i].score >= least)) continue;
@@ -329,14 +325,6 @@ static size_t read_best(code_scan *j, const float *query, float margin, mgp_topk
 
 /* ---- how far ----------------------------------------------------------------------------------
  */
-
-typedef struct search_plan {
-  size_t k, probes, least; /* under a filter: at least so many lists */
-  double margin;
-  double enough; /* allowed rows, that make more lists needless */
-  double share;  /* of the rows that are allowed */
-  size_t allowed;
-} search_plan;
 
 static size_t count_allowed(const mgp_clusters *c, const uint64_t *allow) {
   size_t allowed = 0;
@@ -353,35 +341,40 @@ static search_plan make_plan(const mgp_clusters *c, const mgp_cluster_search_opt
   search_plan p = {.allowed = o->allow ? count_allowed(c, o->allow->words) : count};
   float margin = 0, unused = 0;
   p.k = o->k < p.allowed ? o->k : p.allowed;
+  p.shown = o->shown > 0 && o->shown < p.k ? o->shown : p.k;
   p.share = (double)p.allowed / (double)count;
   if (p.allowed < count) recall += FILTER_CAUTION * (1 - recall);
-  mgp_cluster_needs(c, recall, (double)p.k, &p.least, &margin);
+  mgp_cluster_needs(c, recall, (double)p.shown, &p.least, &margin);
   p.probes = p.least;
   if (o->probes) p.probes = p.least = o->probes < lists ? o->probes : lists;
   else if (p.allowed < count && p.allowed > 0)
-    mgp_cluster_needs(c, recall, (double)p.k / p.share, &p.probes, &unused);
+    mgp_cluster_needs(c, recall, (double)p.shown / p.share, &p.probes, &unused);
   p.margin = (double)(o->margin > 0 ? o->margin : margin);
   p.enough = (double)p.least * (double)count / (double)lists;
   return p;
 }
 
-/* The nearest lists. False: fewer allowed rows than the filter made one expect, or than are wanted.
- */
+/* Fewer rows of the nearest blocks are allowed than elsewhere, by more than chance. */
+static bool is_against(const code_scan *j, const search_plan *p, size_t blocks) {
+  const double part = (double)blocks / (double)j->searcher->clusters->shape.blocks;
+  const double expected = part * (double)p->allowed;
+  return (double)j->met < AGAINST * expected - DEVIATIONS * sqrt(expected);
+}
+
+/* The nearest lists. False: the filter is against the query, or fewer are met than wanted. */
 static bool probe(code_scan *j, const search_plan *p, size_t ranked, size_t *probed) {
   const mgp_clusters *c = j->searcher->clusters;
   const mgp_scored *lists = j->searcher->lists;
-  const bool is_filtered = j->allow != NULL;
-  uint64_t places = 0;
+  size_t blocks = 0;
   want_lists(c, lists, ranked);
   for (size_t i = 0; i < ranked; i++) {
-    if (is_filtered && i >= p->least && (double)j->met >= p->enough) break;
+    if (j->allow && i >= p->least && (double)j->met >= p->enough) break;
     scan_list(j, &lists[i]);
-    places += c->first_block[lists[i].id + 1] - c->first_block[lists[i].id];
+    blocks += c->first_block[lists[i].id + 1] - c->first_block[lists[i].id];
     *probed = i + 1;
+    if (j->allow && i < p->least && is_against(j, p, blocks)) return *probed == c->shape.lists;
   }
-  if (*probed == c->shape.lists) return true;
-  const double expected = (double)(places * MGP_CLUSTER_ROWS) * p->share;
-  return j->met >= p->k && (!is_filtered || (double)j->met >= AGAINST * expected);
+  return *probed == c->shape.lists || j->met >= p->k;
 }
 
 static void run_plan(code_scan *j, const search_plan *p, const float *query, size_t kept,
@@ -391,7 +384,7 @@ static void run_plan(code_scan *j, const search_plan *p, const float *query, siz
   stats->path = p->probes > p->least ? MGP_CLUSTER_PATH_FILTERED : MGP_CLUSTER_PATH_PROBE;
   mgp_cluster_prepare(c, query, &j->searcher->query);
   size_t ranked = mgp_cluster_rank(j->searcher, query, p->probes);
-  const float reach = mgp_cluster_reach(c, query, &j->searcher->lists[0]);
+  const size_t nearest = (size_t)j->searcher->lists[0].id;
   if (!probe(j, p, ranked, &stats->probed)) {
     stats->scored = j->met;
     mgp_select_init(&j->best, j->searcher->storage, kept);
@@ -402,7 +395,7 @@ static void run_plan(code_scan *j, const search_plan *p, const float *query, siz
   }
   if (stats->probed == lists) stats->path = MGP_CLUSTER_PATH_SCAN;
   stats->scored += j->met;
-  stats->rescored = read_best(j, query, (float)p->margin * reach, top);
+  stats->rescored = read_best(j, p, query, nearest, top);
 }
 
 magpie_status mgp_clusters_search(mgp_cluster_searcher *s, const float *query,

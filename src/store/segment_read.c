@@ -24,6 +24,8 @@ const char *mgp_segment_section_name(uint32_t kind) {
     return "postings";
   case MGP_SECTION_GRAPH:
     return "graph";
+  case MGP_SECTION_CLUSTERS:
+    return "clusters";
   default:
     return "unknown";
   }

@@ -88,7 +88,8 @@ magpie_status mgp_store_failures_clear_below(mgp_store *s, const char *path, uin
 #define MGP_SECTION_POSTINGS 5
 /* What only speed depends on: damage there costs no answer. */
 #define MGP_SECTION_GRAPH 6
-#define MGP_SECTION_IS_EXTRA(kind) ((kind) == MGP_SECTION_GRAPH)
+#define MGP_SECTION_CLUSTERS 7
+#define MGP_SECTION_IS_EXTRA(kind) ((kind) == MGP_SECTION_GRAPH || (kind) == MGP_SECTION_CLUSTERS)
 typedef struct mgp_section {
   uint32_t kind;
   const void *data;

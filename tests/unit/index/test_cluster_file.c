@@ -9,9 +9,9 @@
 #define COUNT 3000
 #define DIM 20
 #define HEADER 472
-#define LADDER_AT 112
-#define FIRST_LIST_AT 88
-#define BLOCKS_AT 104
+#define LADDER_AT 96
+#define FIRST_BLOCK_AT 80
+#define BLOCKS_AT 88
 #define BLOCK_SIZE (4 * 64 + 384)
 
 typedef struct fixture {
@@ -156,7 +156,7 @@ static void check_when_content_is_wrong_then_named(void **state) {
   for (size_t i = 0; i < 32; i++) has_checked_row = has_checked_row || row[i] % 61 == 0;
   assert_int_equal(status, has_checked_row ? MAGPIE_CORRUPT : MAGPIE_OK);
   for (size_t i = 0; i < 32; i++) scale[i] ^= UINT32_C(1) << 30;
-  uint32_t *first = number_at(f, offset_at(f, FIRST_LIST_AT + 8));
+  uint32_t *first = number_at(f, offset_at(f, FIRST_BLOCK_AT));
   first[1] += 100000;
   seal(f);
   assert_int_equal(open_bytes(f, &err), MAGPIE_CORRUPT);
@@ -173,7 +173,7 @@ static void search_when_the_body_is_noise_then_rows_that_exist(void **state) {
   uint64_t random = 5;
   for (size_t round = 0; round < 30; round++) {
     const uint64_t from = round % 3 == 0 ? 512 : offset_at(f, BLOCKS_AT);
-    const uint64_t tables = offset_at(f, FIRST_LIST_AT), blocks = offset_at(f, BLOCKS_AT);
+    const uint64_t tables = offset_at(f, FIRST_BLOCK_AT), blocks = offset_at(f, BLOCKS_AT);
     for (size_t i = 0; i < 2000; i++) {
       const uint64_t at = from + random_next(&random) % (f->size - from);
       if (at < tables || at >= blocks) f->bytes[at] = (unsigned char)random_next(&random);
