@@ -24,7 +24,7 @@ def file_size(write):
 
 def magpie(base, l2, threads, efc):
     graph = ours.Graph(ours.aligned(base), int(l2), threads)
-    return graph.size + base.nbytes, lambda q, width, t: graph.search(q, K, width, t), WIDTHS
+    return graph.size + base.nbytes, lambda q, wanted, t: graph.search(q, K, wanted, t), RECALLS
 
 
 def magpie_clusters(base, l2, threads, efc):

@@ -28,7 +28,7 @@ def library(build):
     shim = ctypes.CDLL(str(out))
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     shim.shim_build.restype, shim.shim_build.argtypes = pointer, [pointer, size, size, ctypes.c_int]
-    shim.shim_search.argtypes = [pointer, pointer, size, size, size, size, pointer, pointer]
+    shim.shim_search.argtypes = [pointer, pointer, size, size, size, ctypes.c_double, pointer, ctypes.c_int, pointer]
     shim.shim_size.restype, shim.shim_size.argtypes = size, [pointer]
     return shim
 
@@ -39,7 +39,8 @@ def magpie(base, build):
 
     def search(queries, width):
         ids = np.empty((len(queries), K), np.uint32)
-        if shim.shim_search(graph, queries.ctypes.data, len(queries), base.shape[1], K, width, None, ids.ctypes.data):
+        if shim.shim_search(graph, queries.ctypes.data, len(queries), base.shape[1], K, width, None, 0,
+                            ids.ctypes.data):
             sys.exit("bench_graph: a search failed")
         return ids
     return search, shim.shim_size(graph) + base.nbytes

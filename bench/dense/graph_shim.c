@@ -10,9 +10,9 @@ int shim_threads(int threads);
 void *shim_build(const float *rows, size_t count, size_t dim, int metric);
 void *shim_merge(void *first, void *second, const float *rows, size_t dim, int metric);
 size_t shim_size(void *graph);
-size_t shim_width(void *graph, double recall, size_t k);
+double shim_reach(void *graph, double recall, size_t k);
 int shim_search(void *graph, const float *queries, size_t query_count, size_t dim, size_t k,
-                size_t width, const uint64_t *allow, uint32_t *ids);
+                double knob, const uint64_t *allow, int path, uint32_t *ids);
 
 static mgp_pool *pool; /* of builds, merges and searches; NULL: one thread */
 
@@ -50,8 +50,8 @@ size_t shim_size(void *graph) {
   return size;
 }
 
-size_t shim_width(void *graph, double recall, size_t k) {
-  return mgp_graph_width_for(graph, recall, k);
+double shim_reach(void *graph, double recall, size_t k) {
+  return mgp_graph_reach_for(graph, recall, k);
 }
 
 /* One searcher for all: how one thread asks. */
@@ -66,11 +66,18 @@ static int search_one_by_one(mgp_graph *graph, const float *queries, size_t quer
   return status;
 }
 
-/* ids: k a query, 2^32 - 1 where there are fewer. `allow` may be NULL. */
+/* knob: below 1 the recall that is wanted, below 8 a reach, otherwise a width. ids: k a query,
+ * 2^32 - 1 where there are fewer. `allow` may be NULL; `path`, under it: an mgp_graph_path, 0 for
+ * the one that the graph chooses. */
 int shim_search(void *graph, const float *queries, size_t query_count, size_t dim, size_t k,
-                size_t width, const uint64_t *allow, uint32_t *ids) {
+                double knob, const uint64_t *allow, int path, uint32_t *ids) {
   const mgp_graph_bits bits = {allow, mgp_graph_count(graph)};
-  const mgp_graph_search_options o = {.k = k, .width = width, .allow = allow ? &bits : NULL};
+  const mgp_graph_search_options o = {.k = k,
+                                      .recall = knob < 1 ? knob : 0,
+                                      .reach = knob >= 1 && knob < 8 ? knob : 0,
+                                      .width = knob >= 8 ? (size_t)knob : 0,
+                                      .allow = allow ? &bits : NULL,
+                                      .path = (mgp_graph_path)path};
   mgp_scored *hits = malloc((query_count * k + 1) * sizeof *hits);
   size_t *counts = calloc(query_count + 1, sizeof *counts);
   int status = MAGPIE_NO_MEMORY;

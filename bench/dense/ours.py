@@ -68,9 +68,10 @@ class Graph:
         shim.shim_build.restype, shim.shim_build.argtypes = POINTER, [POINTER, SIZE, SIZE, ctypes.c_int]
         shim.shim_merge.restype = POINTER
         shim.shim_merge.argtypes = [POINTER, POINTER, POINTER, SIZE, ctypes.c_int]
-        shim.shim_search.argtypes = [POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER, POINTER]
+        shim.shim_search.argtypes = [POINTER, POINTER, SIZE, SIZE, SIZE, ctypes.c_double, POINTER, ctypes.c_int,
+                                     POINTER]
         shim.shim_size.restype, shim.shim_size.argtypes = SIZE, [POINTER]
-        shim.shim_width.restype, shim.shim_width.argtypes = SIZE, [POINTER, ctypes.c_double, SIZE]
+        shim.shim_reach.restype, shim.shim_reach.argtypes = ctypes.c_double, [POINTER, ctypes.c_double, SIZE]
         shim.shim_threads(threads)
         self.threads = threads
         if parts:
@@ -81,13 +82,14 @@ class Graph:
             raise RuntimeError("no graph")
         self.size = shim.shim_size(self.graph)
 
-    def search(self, queries, k, width, threads=1):
+    def search(self, queries, k, knob, threads=1, allow=None, path=0):
+        """knob: below 1 a recall, below 8 a reach, else a width. allow: packed bits, little end first."""
         ids = np.empty((len(queries), k), np.uint32)
         if threads != self.threads:
             self.shim.shim_threads(threads)
             self.threads = threads
-        if self.shim.shim_search(self.graph, queries.ctypes.data, len(queries), self.dim, k, width, None,
-                                 ids.ctypes.data):
+        if self.shim.shim_search(self.graph, queries.ctypes.data, len(queries), self.dim, k, knob,
+                                 None if allow is None else allow.ctypes.data, path, ids.ctypes.data):
             raise RuntimeError("a walk failed")
         return ids
 

@@ -125,14 +125,13 @@ typedef struct segment_question {
   const mgp_graph_bits *allow;
 } segment_question;
 
-/* The width is that of the hits that are shown; a deeper list is at least half as wide again. */
+/* How far the walk looks is told by the hits that are shown; a deeper list is at least half as wide
+ * again. */
 static magpie_status ask_graph(const segment_job *j, mgp_graph_searcher *searcher,
                                const segment_question *q, mgp_scored *hits, size_t *count,
                                magpie_error *err) {
   const mgp_graph_search_options options = {
-      .k = q->k,
-      .width = mgp_graph_width_for(j->extra->graph, q->recall, q->shown),
-      .allow = q->allow};
+      .k = q->k, .shown = q->shown, .recall = q->recall, .allow = q->allow};
   mgp_graph_stats stats = {0};
   const magpie_status status =
       mgp_graph_search(searcher, j->vector, &options, hits, count, &stats, err);

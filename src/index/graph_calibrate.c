@@ -14,16 +14,23 @@
 #define SHALLOW 10
 /* Noise: so many random rows with random signs, together so many times as long as a row. */
 #define NOISE_ROWS 16
-#define NOISE 1.2f
-#define CAUTION 0.3 /* the part of the misses that is kept for queries harder than these */
-/* Queries unlike any row lose more than the sample tells: for a recall of 0.95 and more, at least
- * so many candidates a hit, up to 10 hits. */
+#define NOISE 2.4f
+#define CAUTION 0.2        /* the part of the misses that is kept for queries harder than these */
+#define MISSED_LEAST 0.001 /* nothing less can be told by so few queries */
+#define RECALL_ENOUGH 0.996f
+#define FIRST_STEPS 3 /* the nearest are walked on from in any case: these may cost the same */
+#define GAIN_LEAST                                                                                 \
+  1.05F /* nodes scored, from step to step: fewer, and the walks are at their end */
+/* Version 1 had a ladder of widths, made by easier queries. */
+#define CAUTION_WIDTH 0.3
 #define LEAST_A_HIT 8
 #define RECALL_HIGH 0.95
-#define RECALL_ENOUGH 0.998f
+#define WIDTH_UNKNOWN 64
 
-static const uint32_t widths[MGP_GRAPH_LADDER] = {16,  24,  32,  40,  48,  64,  80,  96,
-                                                  128, 160, 200, 256, 384, 512, 768, 1024};
+/* Knobs (of MGP_GRAPH_REACH_ONE): 0.01 to 4 times the squared distance beyond. */
+static const uint32_t knobs[MGP_GRAPH_LADDER] = {655,   1966,  3277,   4588,  5898,  7209,
+                                                 8520,  9830,  11796,  14418, 18350, 24904,
+                                                 39322, 65536, 131072, 262144};
 
 typedef struct calibration {
   const mgp_graph *graph;
@@ -31,11 +38,16 @@ typedef struct calibration {
   float *queries;
   mgp_scored *truth; /* SAMPLE * DEEP */
   size_t depth;
-  uint32_t width;
+  uint32_t knob;
+  bool is_deep_done; /* the best 100 are found by less */
   _Atomic size_t next;
   _Atomic size_t hits10, hits100, scored;
   _Atomic int status;
 } calibration;
+
+static double reach_of(uint32_t knob) {
+  return 1 + knob / MGP_GRAPH_REACH_ONE;
+}
 
 static void make_queries(calibration *c) {
   const mgp_graph_rows *r = &c->graph->rows;
@@ -82,11 +94,12 @@ static void try_width(void *context, size_t index) {
     const mgp_scored *truth = c->truth + i * DEEP;
     size_t count;
     mgp_graph_stats stats;
-    mgp_graph_search_options o = {.k = shallow, .width = c->width};
+    mgp_graph_search_options o = {.k = shallow, .reach = reach_of(c->knob)};
     if (mgp_graph_search(s, query, &o, hits, &count, &stats, NULL) != MAGPIE_OK)
       atomic_store(&c->status, MAGPIE_LIMIT);
     atomic_fetch_add(&c->hits10, count_common(hits, truth, count));
     atomic_fetch_add(&c->scored, stats.scored);
+    if (c->is_deep_done) continue;
     o.k = c->depth;
     if (mgp_graph_search(s, query, &o, hits, &count, &stats, NULL) != MAGPIE_OK)
       atomic_store(&c->status, MAGPIE_LIMIT);
@@ -104,18 +117,21 @@ static size_t measure(calibration *c, mgp_pool *pool, mgp_graph_step *ladder) {
   const double shallow = c->depth < SHALLOW ? (double)c->depth : SHALLOW;
   size_t count = 0;
   for (; count < MGP_GRAPH_LADDER; count++) {
-    c->width = widths[count];
+    c->knob = knobs[count];
     atomic_store(&c->hits10, 0);
     atomic_store(&c->hits100, 0);
     atomic_store(&c->scored, 0);
     run_phase(c, pool, try_width);
-    ladder[count] = (mgp_graph_step){
-        .width = c->width,
+    mgp_graph_step *step = &ladder[count];
+    *step = (mgp_graph_step){
+        .knob = c->knob,
         .recall10 = (float)((double)atomic_load(&c->hits10) / (shallow * SAMPLE)),
         .recall100 = (float)((double)atomic_load(&c->hits100) / ((double)c->depth * SAMPLE)),
         .scored = (float)((double)atomic_load(&c->scored) / SAMPLE)};
-    if (ladder[count].recall100 >= RECALL_ENOUGH && ladder[count].recall10 >= RECALL_ENOUGH)
-      return count + 1;
+    if (c->is_deep_done) step->recall100 = step[-1].recall100;
+    c->is_deep_done = step->recall100 >= RECALL_ENOUGH;
+    const bool is_spent = count > FIRST_STEPS && step->scored < step[-1].scored * GAIN_LEAST;
+    if ((c->is_deep_done && step->recall10 >= RECALL_ENOUGH) || is_spent) return count + 1;
   }
   return count;
 }
@@ -151,21 +167,54 @@ done:
   return status;
 }
 
-/* Between the depths measured the width grows evenly, and beyond with k. */
-size_t mgp_graph_width_for(const mgp_graph *g, double recall, size_t k) {
-  size_t shallow = 0, deep = 0;
-  const size_t least = recall >= RECALL_HIGH ? LEAST_A_HIT * (k < SHALLOW ? k : SHALLOW) : 0;
-  recall += CAUTION * (1 - recall);
+/* The knob, between two steps where need be, that finds this recall of the best 10 or 100: misses
+ * fall evenly by their logarithm. The last where none does. */
+static double knob_for(const mgp_graph *g, double recall, bool is_deep) {
+  double knob = 0, before = 0, missed_before = 1;
+  const double missed = 1 - recall > MISSED_LEAST ? 1 - recall : MISSED_LEAST;
   for (size_t i = 0; i < g->ladder_count; i++) {
-    if (!shallow && g->ladder[i].recall10 >= recall) shallow = g->ladder[i].width;
-    if (!deep && g->ladder[i].recall100 >= recall) deep = g->ladder[i].width;
+    const mgp_graph_step *step = &g->ladder[i];
+    double here = 1 - (double)(is_deep ? step->recall100 : step->recall10);
+    if (here < MISSED_LEAST) here = MISSED_LEAST;
+    knob = step->knob;
+    if (here <= missed) {
+      if (i == 0 || here >= missed_before) return knob;
+      return before + (knob - before) * log(missed_before / missed) / log(missed_before / here);
+    }
+    before = knob;
+    missed_before = here;
   }
-  const size_t most = g->ladder_count ? g->ladder[g->ladder_count - 1].width : widths[5];
-  if (!shallow) shallow = most;
-  if (deep < shallow) deep = most;
-  size_t width = shallow;
-  if (k > DEEP) width = deep * k / DEEP;
-  else if (k > SHALLOW) width = shallow + (deep - shallow) * (k - SHALLOW) / (DEEP - SHALLOW);
+  return knob;
+}
+
+/* Between the depths measured it changes evenly. */
+double mgp_graph_reach_for(const mgp_graph *g, double recall, size_t k) {
+  if (g->version == 1 || g->ladder_count == 0) return 0;
+  recall += CAUTION * (1 - recall);
+  const double shallow = knob_for(g, recall, false), deep = knob_for(g, recall, true);
+  double part = 0;
+  if (k > SHALLOW) part = k < DEEP ? (double)(k - SHALLOW) / (DEEP - SHALLOW) : 1;
+  return 1 + (shallow + part * (deep - shallow)) / MGP_GRAPH_REACH_ONE;
+}
+
+size_t mgp_graph_width_for(const mgp_graph *g, double recall, size_t k) {
+  if (g->version != 1 || g->ladder_count == 0) return WIDTH_UNKNOWN;
+  const double least =
+      recall >= RECALL_HIGH ? LEAST_A_HIT * (double)(k < SHALLOW ? k : SHALLOW) : 0;
+  recall += CAUTION_WIDTH * (1 - recall);
+  const double shallow = knob_for(g, recall, false), deep = knob_for(g, recall, true);
+  double width = shallow;
+  if (k > DEEP) width = deep * (double)k / DEEP;
+  else if (k > SHALLOW) width += (deep - shallow) * (double)(k - SHALLOW) / (DEEP - SHALLOW);
   if (width < least) width = least;
-  return width < MGP_GRAPH_WIDTH_MAX ? width : MGP_GRAPH_WIDTH_MAX;
+  return width < MGP_GRAPH_WIDTH_MAX ? (size_t)width : MGP_GRAPH_WIDTH_MAX;
+}
+
+/* A width without a reach costs its nodes and their neighbours, as far as these are new. */
+double mgp_graph_scored_for(const mgp_graph *g, const mgp_graph_limit *l) {
+  const double knob = l->reach > 0 ? (l->reach - 1) * MGP_GRAPH_REACH_ONE : (double)l->least;
+  if ((l->reach > 0) == (g->version > 1))
+    for (size_t i = 0; i < g->ladder_count; i++)
+      if (g->ladder[i].knob >= knob) return g->ladder[i].scored;
+  return (double)l->least * (double)g->degree / 2;
 }

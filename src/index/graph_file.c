@@ -9,7 +9,8 @@
 #include "index/graph_private.h"
 
 #define MAGIC UINT32_C(0x5247474d) /* "MGGR" */
-#define VERSION 1
+#define VERSION 2
+#define VERSION_OLDEST 1
 #define ALIGN 64
 
 typedef struct file_header {
@@ -82,6 +83,7 @@ magpie_status mgp_graph_create(const mgp_graph_rows *rows, const mgp_graph_space
                    .space = *space,
                    .degree = degree,
                    .entry_count = entry_count,
+                   .version = VERSION,
                    .data = block,
                    .size = h.size,
                    .owned = block,
@@ -109,7 +111,7 @@ void mgp_graph_seal(mgp_graph *g, const mgp_graph_step *ladder, size_t ladder_co
 
 static magpie_status check_header(const file_header *h, size_t size, magpie_error *err) {
   MGP_RETURN_IF(h->magic != MAGIC, err, MAGPIE_CORRUPT, "graph: these bytes are no graph");
-  MGP_RETURN_IF(h->version != VERSION, err, MAGPIE_VERSION,
+  MGP_RETURN_IF(h->version < VERSION_OLDEST || h->version > VERSION, err, MAGPIE_VERSION,
                 "graph: version %u, this magpie reads %u: use a newer one", h->version, VERSION);
   MGP_RETURN_IF(h->header_hash != mgp_hash64(h, offsetof(file_header, header_hash)), err,
                 MAGPIE_CORRUPT, "graph: the checksum of its header differs: build it again");
@@ -135,7 +137,8 @@ static magpie_status check_header(const file_header *h, size_t size, magpie_erro
 static bool is_finite_ladder(const file_header *h) {
   for (size_t i = 0; i < h->ladder_count; i++) {
     const mgp_graph_step *s = &h->ladder[i];
-    if (s->width == 0 || s->width > MGP_GRAPH_WIDTH_MAX || (i > 0 && s->width <= s[-1].width) ||
+    const uint32_t most = h->version == 1 ? MGP_GRAPH_WIDTH_MAX : MGP_GRAPH_KNOB_MAX;
+    if (s->knob == 0 || s->knob > most || (i > 0 && s->knob <= s[-1].knob) ||
         !isfinite(s->recall10) || !isfinite(s->recall100) || !isfinite(s->scored))
       return false;
   }
@@ -187,6 +190,7 @@ magpie_status mgp_graph_open(const void *data, size_t size, const mgp_graph_rows
                    .degree = h.degree,
                    .entry_count = h.entry_count,
                    .ladder_count = h.ladder_count,
+                   .version = h.version,
                    .data = data,
                    .size = size,
                    .alloc = a};

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Search under a filter. The number of allowed nodes is known: when they are few, their codes are
- * scanned. Otherwise the graph is walked as if there were no filter, and what is allowed among the
- * nearest decides: enough, and the search is done; a good part, and a wider walk will do; far less
- * than elsewhere, and the filter is against the query: no walk is safe there, so all allowed codes
- * are scanned. What is left, few allowed nodes that lie everywhere, is walked over allowed nodes
- * alone, with a second step through the others (ACORN-1, arXiv 2403.04871), from allowed nodes
- * spread over the graph. A walk that has scored what the scan would cost gives way to it, so the
- * worst case is about twice the scan; and so does one that finds too few.
+ * scanned. Otherwise all nodes are walked, those that are allowed are kept, and how far the walk
+ * goes is told by these alone: near the query that is a plain walk, elsewhere a longer one. After
+ * some steps the nearest nodes tell what the filter is like here. Far less of them allowed than
+ * elsewhere: the filter is against the query, no walk is safe, and all allowed codes are scanned.
+ * Few, as elsewhere: the walk goes on over allowed nodes alone, with a second step through the
+ * others (ACORN-1, arXiv 2403.04871), from those it has met. A walk that has scored what the scan
+ * would cost gives way to it, so the worst case is about twice the scan; and so does one that finds
+ * too few.
  */
 #include "index/graph_private.h"
 
 #define SEEDS 128
+#define SEEDED 16        /* allowed nodes met that make other seeds needless */
 #define SCAN_KEEPS 8     /* candidates for a hit */
 #define SCAN_FEWEST 1024 /* always scanned */
 #define OPEN_LIST 10     /* a list with 1 / 10 or less not allowed takes no second step */
-#define OPEN_SHARE 0.3   /* where that much is allowed, a wider walk over all is the best way */
+#define OPEN_SHARE 0.3   /* where that much is allowed, a walk over all is the best way */
 #define AGAINST 0.5      /* that much less around the query than anywhere: filter against it */
-#define WIDER 1.15       /* for chance */
+#define PROBE_STEPS 32   /* steps after which the surroundings are looked at */
+#define PROBE_NODES 64   /* the nearest so many */
+#define FRONTIER 4096    /* nodes kept by a walk over all */
 #define BRIDGE_COST 2.0  /* of a bridged walk, in plain ones */
 #define SCAN_COST 0.5    /* of a scanned node, in nodes that are walked to */
 
@@ -25,17 +29,9 @@ static bool is_allowed(const uint64_t *allowed, uint32_t node) {
   return allowed[node / 64] >> node % 64 & 1;
 }
 
-static void push_all(mgp_graph_searcher *s, size_t count) {
-  mgp_graph_pool *p = &s->found;
-  for (size_t i = 0; i < count; i++) {
-    const uint64_t key = mgp_graph_key(s->scores[i], s->ids[i]);
-    if (p->count < p->capacity || key < p->keys[p->count - 1]) mgp_graph_pool_push(p, key);
-  }
-}
-
 static void take(mgp_graph_searcher *s, size_t count) {
   mgp_graph_score(s, count);
-  push_all(s, count);
+  mgp_graph_push(s, &s->found, count);
 }
 
 /* ---- the scan
@@ -46,6 +42,7 @@ magpie_status mgp_graph_find_scan(mgp_graph_searcher *s, size_t k, const uint64_
   const size_t count = s->graph->rows.count, width = SCAN_KEEPS * k + 512;
   MGP_RETURN_IF(!mgp_graph_pool_reset(&s->found, width < count ? width : count, s->alloc), err,
                 MAGPIE_LIMIT, "graph: no memory for %zu candidates", width);
+  s->bound = UINT64_MAX;
   s->stats.path = s->stats.scored ? MGP_GRAPH_PATH_RESCAN : MGP_GRAPH_PATH_SCAN;
   size_t waiting = 0;
   for (size_t w = 0; w < (count + 63) / 64; w++) {
@@ -61,7 +58,7 @@ magpie_status mgp_graph_find_scan(mgp_graph_searcher *s, size_t k, const uint64_
   return MAGPIE_OK;
 }
 
-/* ---- the walk
+/* ---- the walk over allowed nodes
  * -------------------------------------------------------------------------------------- */
 
 /* Allowed nodes at even steps, and the entries that are allowed. */
@@ -117,85 +114,121 @@ static size_t gather_bridged(mgp_graph_searcher *s, uint32_t node, const uint64_
   return count;
 }
 
-/* False when the budget is spent before the walk is over. */
-static bool walk_bridged(mgp_graph_searcher *s, const uint64_t *allowed, size_t allowed_count,
-                         size_t budget) {
+/* Begins at the allowed nodes that a walk before has met, in s->found. False when the budget is
+ * spent before the walk is over. */
+static bool walk_bridged(mgp_graph_searcher *s, const mgp_graph_limit *l, const uint64_t *allowed,
+                         size_t allowed_count, size_t budget) {
+  mgp_graph_pool *p = &s->found;
   mgp_graph_seen_begin(&s->seen);
-  seed(s, allowed, allowed_count);
+  for (size_t i = 0; i < p->count; i++)
+    (void)mgp_graph_seen_add(&s->seen, mgp_graph_key_node(p->keys[i]));
+  p->next = 0;
+  if (p->count < SEEDED) seed(s, allowed, allowed_count);
   uint64_t key;
-  while (mgp_graph_pool_pop(&s->found, &key)) {
+  while (mgp_graph_pool_pop(p, &key)) {
     take(s, gather_bridged(s, mgp_graph_key_node(key), allowed));
+    mgp_graph_tighten(s, l);
     s->stats.expanded++;
     if (s->stats.scored > budget) return false;
   }
   return true;
 }
 
+/* ---- the walk over all nodes
+ * -------------------------------------------------------------------------------------- */
+
+typedef enum outcome { DONE, SPENT, SPARSE, AGAINST_IT } outcome;
+
+/* Of s->ids and their scores those that are allowed, to the front. */
+static size_t keep_allowed(mgp_graph_searcher *s, size_t count, const uint64_t *allowed) {
+  size_t kept = 0;
+  for (size_t i = 0; i < count; i++) {
+    s->ids[kept] = s->ids[i];
+    s->scores[kept] = s->scores[i];
+    kept += is_allowed(allowed, s->ids[i]);
+  }
+  return kept;
+}
+
+static void meet(mgp_graph_searcher *s, const mgp_graph_limit *l, size_t count,
+                 const uint64_t *allowed) {
+  mgp_graph_score(s, count);
+  mgp_graph_push(s, &s->near, count);
+  mgp_graph_push(s, &s->found, keep_allowed(s, count, allowed));
+  mgp_graph_tighten(s, l);
+}
+
+/* What the nearest nodes so far say of the filter, of which `share` of all nodes are allowed. */
+static outcome probe(const mgp_graph_searcher *s, const uint64_t *allowed, double share) {
+  const mgp_graph_pool *p = &s->near;
+  const size_t nearest = p->count < PROBE_NODES ? p->count : PROBE_NODES;
+  size_t kept = 0;
+  for (size_t i = 0; i < nearest; i++) kept += is_allowed(allowed, mgp_graph_key_node(p->keys[i]));
+  const double local = nearest ? (double)kept / (double)nearest : 0;
+  if (local < share * AGAINST) return AGAINST_IT;
+  return local < OPEN_SHARE ? SPARSE : DONE;
+}
+
+/* `share` 0: no probe. */
+static outcome walk_open(mgp_graph_searcher *s, const mgp_graph_limit *l, const uint64_t *allowed,
+                         double share, size_t budget) {
+  const mgp_graph *g = s->graph;
+  mgp_graph_seen_begin(&s->seen);
+  meet(s, l, mgp_graph_gather_unseen(s, g->entries, g->entry_count), allowed);
+  uint64_t key;
+  while (mgp_graph_pool_pop(&s->near, &key)) {
+    const uint32_t *list = g->edges + mgp_graph_key_node(key) * g->degree;
+    meet(s, l, mgp_graph_gather_unseen(s, list, g->degree), allowed);
+    if (s->stats.scored > budget) return SPENT;
+    if (++s->stats.expanded != PROBE_STEPS || share <= 0) continue;
+    const outcome seen = probe(s, allowed, share);
+    if (seen != DONE) return seen;
+  }
+  return DONE;
+}
+
 /* ---- the choice
  * ------------------------------------------------------------------------------------- */
 
-/* Nodes that a search of this width scores, as calibration saw it. */
-static double walk_cost(const mgp_graph *g, size_t width) {
-  for (size_t i = 0; i < g->ladder_count; i++)
-    if (g->ladder[i].width >= width) return g->ladder[i].scored;
-  return (double)width * (double)g->degree;
-}
-
-/* Drops the candidates that are not allowed; how many are left. */
-static size_t keep_allowed(mgp_graph_searcher *s, const uint64_t *allowed) {
-  mgp_graph_pool *p = &s->found;
-  size_t count = 0;
-  for (size_t i = 0; i < p->count; i++)
-    if (is_allowed(allowed, mgp_graph_key_node(p->keys[i]))) p->keys[count++] = p->keys[i];
-  return p->count = count;
-}
-
-static size_t widen(const mgp_graph *g, size_t width, double share) {
-  const double wide = (double)width / share * WIDER;
-  return wide < (double)g->rows.count ? (size_t)wide : g->rows.count;
-}
-
-/* Walks all nodes and looks at what is allowed among the nearest: enough of them, and the search is
- * done. Otherwise says by `share` what part that is. */
-static magpie_status walk_all(mgp_graph_searcher *s, size_t width, double *share, size_t wanted,
-                              const uint64_t *allowed, bool *is_done, magpie_error *err) {
-  MGP_FORWARD(mgp_graph_find_walk(s, width, err));
-  const size_t found = s->found.count;
-  const size_t kept = keep_allowed(s, allowed);
-  *share = found ? (double)kept / (double)found : 0;
-  *is_done = kept >= wanted;
+static magpie_status begin_open(mgp_graph_searcher *s, const mgp_graph_limit *l,
+                                magpie_error *err) {
+  const size_t count = s->graph->rows.count, room = count < FRONTIER ? count : FRONTIER;
+  MGP_FORWARD(mgp_graph_begin(s, l, err));
+  MGP_RETURN_IF(!mgp_graph_pool_reset(&s->near, room, s->alloc), err, MAGPIE_LIMIT,
+                "graph: no memory for %zu candidates", room);
+  s->stats.path = MGP_GRAPH_PATH_WALK;
   return MAGPIE_OK;
 }
 
-static magpie_status bridge(mgp_graph_searcher *s, size_t width, size_t k, const uint64_t *allowed,
-                            size_t allowed_count, size_t budget, magpie_error *err) {
-  MGP_RETURN_IF(!mgp_graph_pool_reset(&s->found, width, s->alloc), err, MAGPIE_LIMIT,
-                "graph: no memory for %zu candidates", width);
-  s->stats.path = MGP_GRAPH_PATH_BRIDGE;
-  if (walk_bridged(s, allowed, allowed_count, budget) && s->found.count >= k) return MAGPIE_OK;
-  return mgp_graph_find_scan(s, k, allowed, err);
+/* A way that was asked for, whatever it costs. */
+static magpie_status find_by(mgp_graph_searcher *s, const mgp_graph_limit *l, size_t k,
+                             const uint64_t *allowed, size_t allowed_count, magpie_error *err) {
+  bool is_done = false;
+  if (l->path == MGP_GRAPH_PATH_WALK) {
+    MGP_FORWARD(begin_open(s, l, err));
+    is_done = walk_open(s, l, allowed, 0, SIZE_MAX) == DONE;
+  } else if (l->path == MGP_GRAPH_PATH_BRIDGE) {
+    MGP_FORWARD(mgp_graph_begin(s, l, err));
+    s->stats.path = MGP_GRAPH_PATH_BRIDGE;
+    is_done = walk_bridged(s, l, allowed, allowed_count, SIZE_MAX);
+  }
+  return is_done && s->found.count >= k ? MAGPIE_OK : mgp_graph_find_scan(s, k, allowed, err);
 }
 
-magpie_status mgp_graph_find_allowed(mgp_graph_searcher *s, size_t width, size_t k,
+magpie_status mgp_graph_find_allowed(mgp_graph_searcher *s, const mgp_graph_limit *l, size_t k,
                                      const uint64_t *allowed, size_t allowed_count,
                                      magpie_error *err) {
   const mgp_graph *g = s->graph;
   const double share = (double)allowed_count / (double)g->rows.count;
-  const double scan = SCAN_COST * (double)allowed_count, walk = walk_cost(g, width);
+  const double scan = SCAN_COST * (double)allowed_count, walk = mgp_graph_scored_for(g, l);
+  if (l->path != MGP_GRAPH_PATH_NONE) return find_by(s, l, k, allowed, allowed_count, err);
   if (allowed_count <= SCAN_FEWEST || scan <= BRIDGE_COST * walk)
     return mgp_graph_find_scan(s, k, allowed, err);
-  const size_t wanted = width - width / 8 > k ? width - width / 8 : k;
-  double local = 0;
-  bool is_done = false;
-  MGP_FORWARD(walk_all(s, share >= OPEN_SHARE ? widen(g, width, share) : width, &local, wanted,
-                       allowed, &is_done, err));
-  if (is_done) return MAGPIE_OK;
-  if (local < share * AGAINST) return mgp_graph_find_scan(s, k, allowed, err);
-  if (local < OPEN_SHARE)
-    return bridge(s, width, k, allowed, allowed_count, s->stats.scored + (size_t)scan, err);
-  if (walk / local < scan) {
-    MGP_FORWARD(walk_all(s, widen(g, width, local), &local, k, allowed, &is_done, err));
-    if (is_done) return MAGPIE_OK;
+  MGP_FORWARD(begin_open(s, l, err));
+  outcome how = walk_open(s, l, allowed, share, (size_t)scan);
+  if (how == SPARSE) {
+    s->stats.path = MGP_GRAPH_PATH_BRIDGE;
+    if (walk_bridged(s, l, allowed, allowed_count, s->stats.scored + (size_t)scan)) how = DONE;
   }
-  return mgp_graph_find_scan(s, k, allowed, err);
+  return how == DONE && s->found.count >= k ? MAGPIE_OK : mgp_graph_find_scan(s, k, allowed, err);
 }

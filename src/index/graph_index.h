@@ -83,9 +83,10 @@ size_t mgp_graph_count(const mgp_graph *g);
 size_t mgp_graph_degree(const mgp_graph *g);
 /* Writes the neighbours of a node (room for degree), returns how many. */
 size_t mgp_graph_neighbours(const mgp_graph *g, uint32_t node, uint32_t *out);
-/* The width that reached this recall for the best k on the graph's own sample, when it was built;
- * the widest measured where none did. */
-size_t mgp_graph_width_for(const mgp_graph *g, double recall, size_t k);
+/* How far a walk must look for this recall of the best k, as the graph's own sample told when it
+ * was built: candidates up to so many times the squared distance of the last hit. 0: a graph of
+ * version 1, which only knows widths. */
+double mgp_graph_reach_for(const mgp_graph *g, double recall, size_t k);
 
 /* ---- search (graph_search.c, graph_filter.c) --------------------------------------------------
  */
@@ -99,14 +100,6 @@ typedef struct mgp_graph_bits {
 void mgp_graph_bits_fill(uint64_t *words, size_t count,
                          bool (*allow)(const void *context, uint64_t node), const void *context);
 
-typedef struct mgp_graph_search_options {
-  size_t k;
-  double recall;               /* 0: 0.95; chooses the width where `width` is 0 */
-  size_t width;                /* candidates kept while walking */
-  const mgp_graph_bits *allow; /* NULL: all. Others are walked through, never returned */
-  const mgp_graph_bits *dead;  /* NULL: none */
-} mgp_graph_search_options;
-
 /* How a search was answered. */
 typedef enum mgp_graph_path {
   MGP_GRAPH_PATH_NONE,   /* nothing is allowed */
@@ -115,6 +108,17 @@ typedef enum mgp_graph_path {
   MGP_GRAPH_PATH_SCAN,   /* the codes of all allowed nodes */
   MGP_GRAPH_PATH_RESCAN  /* a walk that cost more than it should: then the scan */
 } mgp_graph_path;
+
+typedef struct mgp_graph_search_options {
+  size_t k;
+  size_t shown;                /* the best so many that `recall` is meant for; 0: k */
+  double recall;               /* 0: 0.95; says how far to look, unless one of these does: */
+  double reach;                /* as mgp_graph_reach_for; 0: not given */
+  size_t width;                /* candidates kept while walking, however near; 0: not given */
+  const mgp_graph_bits *allow; /* NULL: all. Others are walked through, never returned */
+  const mgp_graph_bits *dead;  /* NULL: none */
+  mgp_graph_path path;         /* under a filter the way to take, for measuring; NONE: the best */
+} mgp_graph_search_options;
 
 typedef struct mgp_graph_stats {
   mgp_graph_path path;

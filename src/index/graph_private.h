@@ -196,9 +196,12 @@ magpie_status mgp_graph_attach(const mgp_graph_link *link, magpie_error *err);
 #define MGP_GRAPH_ENTRIES 64
 #define MGP_GRAPH_LADDER 16
 
-/* What calibration measured at one width. */
+/* What calibration measured with one knob: how far beyond the last hit a walk looks, in
+ * 1 / MGP_GRAPH_REACH_ONE of its squared distance; in version 1, a width. */
+#define MGP_GRAPH_REACH_ONE 65536.0
+#define MGP_GRAPH_KNOB_MAX (1U << 20)
 typedef struct mgp_graph_step {
-  uint32_t width;
+  uint32_t knob;
   float recall10, recall100; /* of the best 10 and 100 */
   float scored;              /* nodes a search */
 } mgp_graph_step;
@@ -207,6 +210,7 @@ struct mgp_graph {
   mgp_graph_rows rows;
   mgp_graph_space space;
   size_t degree, entry_count, ladder_count, stride;
+  uint32_t version; /* of the bytes: 1 has a ladder of widths */
   const uint32_t *entries;
   const uint32_t *edges; /* count * degree, MGP_GRAPH_NONE after the last */
   const uint8_t *codes;  /* count * stride */
@@ -237,12 +241,25 @@ magpie_status mgp_graph_calibrate(const mgp_graph *g, mgp_pool *pool, mgp_alloc 
 /* ---- one search (graph_search.c) ----------------------------------------------------------------
  */
 
+/* What ends a walk. The `least` nearest are always walked on from; others while their squared
+ * distance is no more than `reach` times that of the candidate of this rank. So a hard query, whose
+ * nearest are hardly nearer than others, gets the longer walk that it needs (arXiv 2505.15636). */
+typedef struct mgp_graph_limit {
+  size_t least, most;  /* of candidates */
+  size_t rank;         /* from 0 */
+  float reach;         /* 0: the `least` alone, `most` is the same */
+  size_t budget;       /* scored nodes after which it gives up; 0: none */
+  mgp_graph_path path; /* under a filter: the way to take; NONE: the cheapest */
+} mgp_graph_limit;
+
 struct mgp_graph_searcher {
   const mgp_graph *graph;
   const mgp_kernels *kernels;
   mgp_alloc *alloc;
   mgp_graph_seen seen;
   mgp_graph_pool found; /* candidates for hits */
+  mgp_graph_pool near;  /* under a filter: what a walk over all nodes goes on from */
+  uint64_t bound;       /* keys from here on are of no use to this walk */
   mgp_graph_query query;
   /* Its squared length in the space of codes; with a dot product, the squared length that it was
    * brought to, and the factor that did. */
@@ -261,12 +278,23 @@ struct mgp_graph_searcher {
 bool mgp_graph_pool_reset(mgp_graph_pool *p, size_t capacity, mgp_alloc *a);
 /* Ordered distances of s->ids[0..count) into s->scores. */
 void mgp_graph_score(mgp_graph_searcher *s, size_t count);
-/* Fills s->found with the nearest of all nodes that a walk of this width meets. */
-magpie_status mgp_graph_find_walk(mgp_graph_searcher *s, size_t width, magpie_error *err);
+/* Empties the pool of hits and its bound; then pushes nodes that are scored, and tightens the bound
+ * by what was found. */
+magpie_status mgp_graph_begin(mgp_graph_searcher *s, const mgp_graph_limit *l, magpie_error *err);
+void mgp_graph_push(mgp_graph_searcher *s, mgp_graph_pool *p, size_t count);
+void mgp_graph_tighten(mgp_graph_searcher *s, const mgp_graph_limit *l);
+/* Fills s->found with the nearest of all nodes. */
+magpie_status mgp_graph_find_walk(mgp_graph_searcher *s, const mgp_graph_limit *l,
+                                  magpie_error *err);
+/* The unseen ones of a list into s->ids, from place `count` on; how many there are then. */
+size_t mgp_graph_gather_unseen(mgp_graph_searcher *s, const uint32_t *list, size_t size);
 /* Fills s->found with allowed nodes, by whatever path is cheapest (graph_filter.c). */
-magpie_status mgp_graph_find_allowed(mgp_graph_searcher *s, size_t width, size_t k,
+magpie_status mgp_graph_find_allowed(mgp_graph_searcher *s, const mgp_graph_limit *l, size_t k,
                                      const uint64_t *allowed, size_t allowed_count,
                                      magpie_error *err);
+/* Nodes that a walk to this limit scores, as calibration saw it (graph_calibrate.c). */
+double mgp_graph_scored_for(const mgp_graph *g, const mgp_graph_limit *l);
+size_t mgp_graph_width_for(const mgp_graph *g, double recall, size_t k); /* version 1 */
 /* Scans all codes for this query, whatever else would be chosen; the hits found. */
 size_t mgp_graph_scan(mgp_graph_searcher *s, const float *query, size_t k, mgp_scored *out);
 /* The same by reading all codes; `allowed` NULL: every node. */

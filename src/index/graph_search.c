@@ -14,6 +14,11 @@
 #define CODES_AHEAD 4
 #define MARGIN 3.0f /* standard errors */
 #define RECALL_USUAL 0.95
+#define RANK_LEAST 10  /* the distance of a first hit alone says little */
+#define POOL_MOST 2048 /* candidates of a walk that goes by distances */
+/* A walk that has scored this part of all nodes costs as much as reading all codes in order, and
+ * the query is one that no walk serves well. */
+#define WALK_SHARE 0.4
 
 /* ---- memory
  * --------------------------------------------------------------------------------------- */
@@ -65,6 +70,7 @@ void mgp_graph_searcher_destroy(mgp_graph_searcher *s) {
   mgp_free(a, s->scores);
   mgp_free(a, s->allowed);
   mgp_free(a, s->found.keys);
+  mgp_free(a, s->near.keys);
   mgp_free(a, s);
 }
 
@@ -87,19 +93,43 @@ void mgp_graph_score(mgp_graph_searcher *s, size_t count) {
   s->stats.scored += count;
 }
 
-static void push_scored(mgp_graph_searcher *s, size_t count) {
-  mgp_graph_pool *p = &s->found;
+void mgp_graph_push(mgp_graph_searcher *s, mgp_graph_pool *p, size_t count) {
   uint64_t worst = p->count == p->capacity ? p->keys[p->count - 1] : UINT64_MAX;
+  if (s->bound < worst) worst = s->bound;
   for (size_t i = 0; i < count; i++) {
     const uint64_t key = mgp_graph_key(s->scores[i], s->ids[i]);
     if (key >= worst) continue;
     mgp_graph_pool_push(p, key);
-    if (p->count == p->capacity) worst = p->keys[p->count - 1];
+    if (p->count == p->capacity && p->keys[p->count - 1] < worst) worst = p->keys[p->count - 1];
   }
 }
 
-/* The unseen ones of a list into s->ids, with no branch on what is seen. */
-static size_t gather_unseen(mgp_graph_searcher *s, const uint32_t *list, size_t size) {
+static void drop_beyond(mgp_graph_pool *p, uint64_t bound) {
+  while (p->count > 0 && p->keys[p->count - 1] > bound) p->count--;
+  if (p->next > p->count) p->next = p->count;
+}
+
+void mgp_graph_tighten(mgp_graph_searcher *s, const mgp_graph_limit *l) {
+  const mgp_graph_pool *p = &s->found;
+  if (p->count < l->least) return;
+  uint64_t bound = p->keys[l->least - 1] | 1;
+  if (l->reach > 0 && p->count > l->rank) {
+    const float hit = mgp_graph_unorder(mgp_graph_key_distance(p->keys[l->rank]));
+    const float squared = hit + s->query_norm > 0 ? hit + s->query_norm : 0;
+    const uint32_t end = mgp_graph_order(hit + (l->reach - 1) * squared);
+    if (mgp_graph_key(end, MGP_GRAPH_COUNT_MAX) > bound)
+      bound = mgp_graph_key(end, MGP_GRAPH_COUNT_MAX);
+  } else if (l->reach > 0) {
+    return;
+  }
+  if (bound >= s->bound) return;
+  s->bound = bound;
+  drop_beyond(&s->found, bound);
+  drop_beyond(&s->near, bound);
+}
+
+/* No branch on what is seen: it cannot be foreseen. */
+size_t mgp_graph_gather_unseen(mgp_graph_searcher *s, const uint32_t *list, size_t size) {
   uint16_t *marks = s->seen.marks;
   const uint16_t epoch = s->seen.epoch;
   size_t count = 0;
@@ -111,18 +141,20 @@ static size_t gather_unseen(mgp_graph_searcher *s, const uint32_t *list, size_t 
   return count;
 }
 
-static void walk(mgp_graph_searcher *s) {
+static void walk(mgp_graph_searcher *s, const mgp_graph_limit *l) {
   const mgp_graph *g = s->graph;
   mgp_graph_seen_begin(&s->seen);
-  size_t count = gather_unseen(s, g->entries, g->entry_count);
+  size_t count = mgp_graph_gather_unseen(s, g->entries, g->entry_count);
   mgp_graph_score(s, count);
-  push_scored(s, count);
+  mgp_graph_push(s, &s->found, count);
   uint64_t key;
   while (mgp_graph_pool_pop(&s->found, &key)) {
-    count = gather_unseen(s, g->edges + mgp_graph_key_node(key) * g->degree, g->degree);
+    count = mgp_graph_gather_unseen(s, g->edges + mgp_graph_key_node(key) * g->degree, g->degree);
     mgp_graph_score(s, count);
-    push_scored(s, count);
+    mgp_graph_push(s, &s->found, count);
+    mgp_graph_tighten(s, l);
     s->stats.expanded++;
+    if (l->budget && s->stats.scored > l->budget) return;
     if (s->found.next < s->found.count) {
       const uint32_t next = mgp_graph_key_node(s->found.keys[s->found.next]);
       const uint32_t *list = g->edges + next * g->degree;
@@ -228,27 +260,51 @@ static magpie_status check_query(const mgp_graph *g, const float *query,
   return MAGPIE_OK;
 }
 
-static size_t choose_width(const mgp_graph *g, const mgp_graph_search_options *o, size_t k) {
+static mgp_graph_limit choose_limit(const mgp_graph *g, const mgp_graph_search_options *o,
+                                    size_t k) {
   const double recall = o->recall > 0 ? o->recall : RECALL_USUAL;
-  size_t width = o->width ? o->width : mgp_graph_width_for(g, recall, k);
-  if (width < k + k / 2) width = k + k / 2;
-  return width < g->rows.count ? width : g->rows.count;
+  const size_t count = g->rows.count, shown = o->shown && o->shown < k ? o->shown : k;
+  const double reach = o->reach > 0 ? o->reach : mgp_graph_reach_for(g, recall, shown);
+  mgp_graph_limit l = {.least = k + (k / 2 > RERANK_EXTRA ? k / 2 : RERANK_EXTRA), .path = o->path};
+  if (o->width || reach <= 0) {
+    l.least = o->width ? o->width : mgp_graph_width_for(g, recall, shown);
+    if (l.least < k + k / 2) l.least = k + k / 2;
+    if (l.least > count) l.least = count;
+    l.most = l.least;
+    return l;
+  }
+  l.rank = shown > RANK_LEAST ? shown - 1 : RANK_LEAST - 1;
+  l.reach = (float)reach;
+  l.most = 2 * l.least > POOL_MOST ? 2 * l.least : POOL_MOST;
+  if (l.most > count) l.most = count;
+  if (l.least > count) l.least = count;
+  l.budget = (size_t)(WALK_SHARE * (double)count) + 2 * l.least * g->degree;
+  return l;
 }
 
-magpie_status mgp_graph_find_walk(mgp_graph_searcher *s, size_t width, magpie_error *err) {
-  MGP_RETURN_IF(!mgp_graph_pool_reset(&s->found, width, s->alloc), err, MAGPIE_LIMIT,
-                "graph: no memory for %zu candidates", width);
-  s->stats.path = MGP_GRAPH_PATH_WALK;
-  walk(s);
+magpie_status mgp_graph_begin(mgp_graph_searcher *s, const mgp_graph_limit *l, magpie_error *err) {
+  MGP_RETURN_IF(!mgp_graph_pool_reset(&s->found, l->most, s->alloc), err, MAGPIE_LIMIT,
+                "graph: no memory for %zu candidates", l->most);
+  s->near.count = s->near.next = 0;
+  s->bound = UINT64_MAX;
   return MAGPIE_OK;
 }
 
-static magpie_status find(mgp_graph_searcher *s, size_t k, size_t width, size_t allowed,
+magpie_status mgp_graph_find_walk(mgp_graph_searcher *s, const mgp_graph_limit *l,
+                                  magpie_error *err) {
+  MGP_FORWARD(mgp_graph_begin(s, l, err));
+  s->stats.path = MGP_GRAPH_PATH_WALK;
+  walk(s, l);
+  return MAGPIE_OK;
+}
+
+static magpie_status find(mgp_graph_searcher *s, size_t k, const mgp_graph_limit *l, size_t allowed,
                           bool is_filtered, magpie_error *err) {
-  if (is_filtered) return mgp_graph_find_allowed(s, width, k, s->allowed, allowed, err);
-  MGP_FORWARD(mgp_graph_find_walk(s, width, err));
+  if (is_filtered) return mgp_graph_find_allowed(s, l, k, s->allowed, allowed, err);
+  MGP_FORWARD(mgp_graph_find_walk(s, l, err));
   /* A graph that a build made leads everywhere; one from damaged bytes may not. */
-  return s->found.count < k ? mgp_graph_find_scan(s, k, NULL, err) : MAGPIE_OK;
+  const bool is_spent = l->budget && s->stats.scored > l->budget;
+  return is_spent || s->found.count < k ? mgp_graph_find_scan(s, k, NULL, err) : MAGPIE_OK;
 }
 
 magpie_status mgp_graph_search(mgp_graph_searcher *s, const float *query,
@@ -263,8 +319,9 @@ magpie_status mgp_graph_search(mgp_graph_searcher *s, const float *query,
   const size_t k = options->k < s->stats.allowed ? options->k : s->stats.allowed;
   if (k > 0) {
     take_query(s, query);
-    MGP_FORWARD(find(s, k, choose_width(g, options, k), s->stats.allowed,
-                     is_filtered && s->stats.allowed < g->rows.count, err));
+    const mgp_graph_limit limit = choose_limit(g, options, k);
+    MGP_FORWARD(
+        find(s, k, &limit, s->stats.allowed, is_filtered && s->stats.allowed < g->rows.count, err));
     *count = rerank(s, query, k, out);
   }
   if (stats) *stats = s->stats;

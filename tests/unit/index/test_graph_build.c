@@ -196,8 +196,7 @@ static void calibration_at_its_recall_keeps_it(void **state) {
   const mgp_graph_search_options usual = {.k = 10}, deep = {.k = 100};
   assert_true(graph_recall(g, &c.rows, MGP_GRAPH_DOT, &q, NULL, &usual, NULL) >= 0.95);
   assert_true(graph_recall(g, &c.rows, MGP_GRAPH_DOT, &q, NULL, &deep, NULL) >= 0.95);
-  assert_true(mgp_graph_width_for(g, 0.5, 10) <= mgp_graph_width_for(g, 0.99, 10));
-  assert_true(mgp_graph_width_for(g, 0.95, 10) <= mgp_graph_width_for(g, 0.95, 100));
+  assert_true(mgp_graph_reach_for(g, 0.5, 10) <= mgp_graph_reach_for(g, 0.99, 10));
   mgp_graph_close(g);
   cloud_free(&c);
   cloud_free(&q);
