@@ -16,7 +16,7 @@ CODE_NAMES = {'Makefile', 'CMakeLists.txt', 'run'}
 LICENCE = 'SPDX-License-Identifier: Apache-2.0'
 # names that mean the same thing in every folder
 SHARED_NAMES = {'README.md', 'CMakeLists.txt', 'pack.in.json', 'bridge.json', 'convert.py',
-                'make_labels.py', 'requirements.txt', '__init__.py'}
+                'make_labels.py', 'requirements.txt', '__init__.py', 'benchmarks.md'}
 # folders of data, where names are given by what the data is
 DATA_FOLDERS = ('fuzz/corpus/', 'tests/data/', 'tests/fixtures/', 'tests/compat/', 'bench/results/')
 GENERATED = 'generated table'  # in the first lines: not bound to the length of a file
