@@ -83,6 +83,43 @@ static void search_with_a_filter_far_from_the_query_finds_what_it_keeps(void **s
   check_filters(*state, FAR);
 }
 
+/* The nine cells of the peers' bench: a part of the rows at random, or those most or least like the
+ * topic of the query, whose filter is not made for this query alone. By every way there is:
+ * graph_recall also fails where a way finds fewer hits than exist, or one that is not allowed. */
+static void search_in_nine_cells_finds_what_the_filter_keeps(void **state) {
+  const world *w = *state;
+  static const double shares[] = {0.01, 0.1, 0.5};
+  static const mgp_graph_path ways[] = {MGP_GRAPH_PATH_NONE, MGP_GRAPH_PATH_WALK,
+                                        MGP_GRAPH_PATH_BRIDGE, MGP_GRAPH_PATH_SCAN};
+  cloud topics = cloud_make(25, QUERIES, DIM, CLUSTERS, true);
+  double sums[4][9] = {0};
+  for (size_t q = 0; q < QUERIES; q++) {
+    const float *query = w->queries.values + q * DIM;
+    const cloud one = {.rows = {query, 1, DIM, DIM}, .values = (float *)(uintptr_t)query};
+    size_t topic = 0; /* of ten, the one most like the query */
+    for (size_t t = 1; t < 10; t++)
+      if (slow_score(MGP_GRAPH_DOT, query, topics.values + t * DIM, DIM) >
+          slow_score(MGP_GRAPH_DOT, query, topics.values + topic * DIM, DIM))
+        topic = t;
+    for (size_t cell = 0; cell < 9; cell++) {
+      uint64_t words[WORDS];
+      const mgp_graph_bits allow = {words, COUNT};
+      make_filter(w, topics.values + topic * DIM, (kind)(cell / 3), shares[cell % 3], words);
+      for (size_t way = 0; way < 4; way++) {
+        const mgp_graph_search_options o = {.k = 10, .allow = &allow, .path = ways[way]};
+        sums[way][cell] +=
+            graph_recall(w->graph, &w->rows.rows, MGP_GRAPH_DOT, &one, words, &o, NULL);
+      }
+    }
+  }
+  for (size_t cell = 0; cell < 9; cell++) {
+    if (sums[0][cell] / QUERIES < 0.95)
+      fail_msg("recall %.3f in cell %zu", sums[0][cell] / QUERIES, cell);
+    assert_true(sums[3][cell] / QUERIES >= 0.98); /* reading all codes misses hardly any */
+  }
+  cloud_free(&topics);
+}
+
 static void search_with_an_empty_filter_finds_nothing(void **state) {
   const world *w = *state;
   const uint64_t words[WORDS] = {0};
@@ -208,6 +245,7 @@ int main(void) {
       cmocka_unit_test(search_with_a_random_filter_finds_what_it_keeps),
       cmocka_unit_test(search_with_a_filter_near_the_query_finds_what_it_keeps),
       cmocka_unit_test(search_with_a_filter_far_from_the_query_finds_what_it_keeps),
+      cmocka_unit_test(search_in_nine_cells_finds_what_the_filter_keeps),
       cmocka_unit_test(search_with_an_empty_filter_finds_nothing),
       cmocka_unit_test(search_over_deleted_nodes_returns_the_living),
       cmocka_unit_test(search_over_nearly_all_deleted_returns_the_rest),
