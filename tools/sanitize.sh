@@ -25,7 +25,8 @@ programs() { # test programs of the modules named
 }
 
 skip='^$'
-[ "$kind" != thread ] || skip='^(test_codec|test_graph_build|test_graph_merge|test_search_dense)$' # arithmetic that takes minutes there
+# arithmetic that takes minutes there
+[ "$kind" != thread ] || skip='^(test_codec|test_graph_build|test_graph_merge|test_search_dense)$'
 if [ $# -gt 0 ]; then
   targets=$(programs "$@")
   pattern="^($(echo "$targets" | paste -sd'|'))\$"

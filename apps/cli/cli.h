@@ -110,8 +110,11 @@ int cli_report_error(const magpie_error *err);
 
 /* Of a file that vectors come in, by its ending? Of the command: imports it. (vectors_command.c) */
 bool cli_is_vector_file(const char *file);
-int cli_import_vectors(const cli_common *common, const char *file, const char *space,
-                       const char *ids);
+typedef struct cli_vector_options {
+  const char *space, *ids, *metric; /* or NULL */
+} cli_vector_options;
+int cli_import_vectors(const cli_common *common, const char *file,
+                       const cli_vector_options *options);
 
 /* ---- the terminal (terminal.c)
  * --------------------------------------------------------------------- */

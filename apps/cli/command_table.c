@@ -38,6 +38,7 @@ static const cli_option import_options[] = {
     {0, "max-size", "SIZE", "--archive: refuse what unpacks to more; default: what the disk holds"},
     {0, "space", "NAME", "of a file of vectors: their space; default: vectors"},
     {0, "ids", "FILE", "of a file of vectors: an id a line; default: 0, 1, 2, …"},
+    {0, "metric", "NAME", "of a new space of vectors: cosine (default), dot or l2"},
     {0, NULL, NULL, NULL}};
 
 static const cli_option search_options[] = {
@@ -46,9 +47,14 @@ static const cli_option search_options[] = {
     {'a', "audio", "FILE", "a sound part"},
     {0, "like", "ID", "an item of the index: more like this"},
     {0, "vector", "FILE", "a vector part: the first row of a .npy, .fvecs, .bvecs or .ivecs"},
-    {0, "space", "NAME", "of --vector: the space it is of; default: vectors"},
+    {0, "space", "NAME",
+     "of --vector and --like: the space they are of; default: vectors, and all"},
     {'w', "weights", "LIST",
-     "weights: t=0.4,i=0.6 for parts (t i a like), words=0,text=1 for spaces"},
+     "weights: t=0.4,i=0.6 for parts (t i a like v, and v2: the second vector), words=0,text=1 for "
+     "spaces"},
+    {0, "sum", NULL, "vectors and items: one question, the sum of weight x vector"},
+    {0, "min-score", "X",
+     "all that score X or more by one vector, item or sum, exactly; at most -k, default 10000"},
     {'k', "top", "N", "number of hits; default 10"},
     {0, "rrf-k", "X",
      "constant of reciprocal rank fusion; default 60; smaller trusts first ranks more"},
@@ -60,7 +66,9 @@ static const cli_option search_options[] = {
     {0, "html", "FILE", "write a self-contained page with pictures and sounds"},
     {0, "html-add", "FILE", "as --html, but add to a page that is there"},
     {0, "queries", "FILE",
-     "run a batch: lines {\"id\",\"parts\":[{\"text\"|\"image\"|\"audio\"|\"item\",\"weight\"}]}"},
+     "run a batch: lines {\"id\",\"parts\":[{\"text\"|\"image\"|\"audio\"|\"item\",\"weight\"}]}, "
+     "or a "
+     "vector a row (.npy, …)"},
     {0, "run", "FILE", "where the batch goes, as a TREC run; - is standard output"},
     {0, NULL, NULL, NULL}};
 

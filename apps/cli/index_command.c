@@ -95,14 +95,15 @@ int cli_import(int argc, char **argv) {
   cli_arguments a;
   cli_arguments_init(&a, "import", argc, argv);
   const char *name, *only = NULL; /* an option that counts for archives only */
-  const char *space = NULL, *ids = NULL;
+  cli_vector_options vectors = {0};
   uint64_t max_bytes = 0;
   bool is_archive = false, replace = false;
   int code = -1;
   while (code < 0 && (name = cli_arguments_next(&a)) != NULL) {
     if (strcmp(name, "text-pack") == 0) a.common.text_pack = a.value;
-    else if (strcmp(name, "space") == 0) space = a.value;
-    else if (strcmp(name, "ids") == 0) ids = a.value;
+    else if (strcmp(name, "space") == 0) vectors.space = a.value;
+    else if (strcmp(name, "ids") == 0) vectors.ids = a.value;
+    else if (strcmp(name, "metric") == 0) vectors.metric = a.value;
     else if (strcmp(name, "archive") == 0) is_archive = true;
     else if (strcmp(name, "force") == 0) replace = true, only = name;
     else if (strcmp(name, "max-size") == 0) {
@@ -118,12 +119,13 @@ int cli_import(int argc, char **argv) {
     code = cli_usage(&a, "--text-pack: an archive brings the pack that it was made with");
   else if (code < 0 && only && !is_archive)
     code = cli_usage(&a, "--%s: is for archives (--archive) only", only);
-  else if (code < 0 && (space || ids) && (is_archive || !cli_is_vector_file(argv[a.next])))
-    code = cli_usage(&a, "--space and --ids go with .npy, .fvecs, .bvecs and .ivecs");
+  else if (code < 0 && (vectors.space || vectors.ids || vectors.metric) &&
+           (is_archive || !cli_is_vector_file(argv[a.next])))
+    code = cli_usage(&a, "--space, --ids and --metric go with .npy, .fvecs, .bvecs and .ivecs");
   else if (code < 0 && is_archive)
     code = cli_import_archive(&a.common, argv[a.next], replace, max_bytes);
   else if (code < 0 && cli_is_vector_file(argv[a.next]))
-    code = cli_import_vectors(&a.common, argv[a.next], space, ids);
+    code = cli_import_vectors(&a.common, argv[a.next], &vectors);
   else if (code < 0) code = run_import(&a.common, argv[a.next]);
   cli_arguments_fini(&a);
   return code;

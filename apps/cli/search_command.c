@@ -2,6 +2,7 @@
  *
  * magpie search: one query from the command line, or a file of queries into a TREC run.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,21 +12,24 @@
 
 #define PARTS_MAX 64
 #define WEIGHTS_MAX 32
+#define RANGE_MAX 10000 /* hits of --min-score without -k */
 
 typedef struct search_options {
   magpie_part parts[PARTS_MAX];
   size_t part_count;
-  double text_weight, image_weight, audio_weight, item_weight;
+  double text_weight, image_weight, audio_weight;
+  double item_weights[PARTS_MAX + 1], vector_weights[PARTS_MAX + 1]; /* [0]: of all; 1: the first */
   const char *space_names[WEIGHTS_MAX];
   double space_weights[WEIGHTS_MAX];
   size_t space_count;
   char *weights_copy;
   const char *html, *queries, *run, *kinds;
-  bool html_add, by_record, exact, explain;
-  size_t k;
-  double rrf_k, recall;
-  char *plain;   /* words after the options, joined */
-  float *vector; /* of --vector */
+  bool html_add, by_record, exact, explain, sum, has_min_score;
+  size_t k; /* 0: not said */
+  double rrf_k, recall, min_score;
+  char *plain;               /* words after the options, joined */
+  float *vectors[PARTS_MAX]; /* of --vector */
+  size_t vector_count;
   const char *space;
 } search_options;
 
@@ -39,17 +43,31 @@ static int add_part(const cli_arguments *a, search_options *s, magpie_part part)
 static int add_vector(const cli_arguments *a, search_options *s, const char *file) {
   magpie_error err = {0};
   size_t dim = 0;
-  if (s->vector) return cli_usage(a, "--vector is given once only");
-  if (magpie_vectors_row(file, 0, &s->vector, &dim, &err)) return cli_report_error(&err);
-  return add_part(a, s, (magpie_part){.vector = s->vector, .vector_dim = dim});
+  float *row = NULL;
+  if (s->vector_count == PARTS_MAX) return cli_usage(a, "at most %d parts", PARTS_MAX);
+  if (magpie_vectors_row(file, 0, &row, &dim, &err)) return cli_report_error(&err);
+  s->vectors[s->vector_count++] = row;
+  return add_part(a, s, (magpie_part){.vector = row, .vector_dim = dim});
+}
+
+/* "v" is the weight of all, "v2" that of the second. */
+static bool set_numbered(double weights[PARTS_MAX + 1], const char *stem, const char *name,
+                         double value) {
+  const size_t size = strlen(stem);
+  long number = 0;
+  if (strncmp(name, stem, size) != 0) return false;
+  if (name[size] && !cli_parse_count(name + size, 1, PARTS_MAX, &number)) return false;
+  weights[number] = value;
+  return true;
 }
 
 static bool set_part_weight(search_options *s, const char *name, double value) {
   if (strcmp(name, "t") == 0) s->text_weight = value;
   else if (strcmp(name, "i") == 0) s->image_weight = value;
   else if (strcmp(name, "a") == 0) s->audio_weight = value;
-  else if (strcmp(name, "like") == 0) s->item_weight = value;
-  else return false;
+  else
+    return set_numbered(s->vector_weights, "v", name, value) ||
+           set_numbered(s->item_weights, "like", name, value);
   return true;
 }
 
@@ -106,6 +124,14 @@ static int take_option(const cli_arguments *a, search_options *s, const char *na
                        "them",
                        value);
   }
+  if (strcmp(name, "min-score") == 0) {
+    char *end = NULL;
+    s->has_min_score = true;
+    s->min_score = strtod(value, &end);
+    if (end == value || *end || !(s->min_score >= -1e40 && s->min_score <= 1e40))
+      return cli_usage(a, "--min-score %s: expected a number", value);
+  }
+  if (strcmp(name, "sum") == 0) s->sum = true;
   if (strcmp(name, "exact") == 0) s->exact = true;
   if (strcmp(name, "explain") == 0) s->explain = true;
   if (strcmp(name, "kind") == 0) s->kinds = value;
@@ -133,15 +159,25 @@ static int take_plain(const cli_arguments *a, search_options *s) {
   return add_part(a, s, (magpie_part){.text = s->plain});
 }
 
+static void set_usual_weights(search_options *s) {
+  for (size_t i = 0; i <= PARTS_MAX; i++)
+    s->item_weights[i] = s->vector_weights[i] = i ? (double)NAN : 1;
+}
+
+static double numbered(const double weights[PARTS_MAX + 1], size_t number) {
+  return isnan(weights[number]) ? weights[0] : weights[number];
+}
+
 static void weigh_parts(search_options *s) {
+  size_t items = 0, vectors = 0;
   for (size_t i = 0; i < s->part_count; i++) {
     magpie_part *p = &s->parts[i];
     p->weight = p->text    ? s->text_weight
                 : p->image ? s->image_weight
                 : p->audio ? s->audio_weight
-                : p->item  ? s->item_weight
-                           : 1;
-    if (p->vector) p->space = s->space;
+                : p->item  ? numbered(s->item_weights, ++items)
+                           : numbered(s->vector_weights, ++vectors);
+    if (p->vector || p->item) p->space = s->space;
   }
 }
 
@@ -160,6 +196,10 @@ static magpie_query query_of(const search_options *s) {
   query.recall = s->recall;
   query.exact = s->exact;
   query.explain = s->explain;
+  query.has_min_score = s->has_min_score;
+  query.min_score = s->min_score;
+  query.sum = s->sum;
+  query.space = s->space;
   return query;
 }
 
@@ -278,11 +318,17 @@ static int check_part_weights(const cli_arguments *a, const search_options *s) {
   } parts[] = {{"t", "text", s->text_weight, count_parts(s, 't')},
                {"i", "picture", s->image_weight, count_parts(s, 'i')},
                {"a", "sound", s->audio_weight, count_parts(s, 'a')},
-               {"like", "item", s->item_weight, count_parts(s, 'l')}};
+               {"like", "item", s->item_weights[0], count_parts(s, 'l')},
+               {"v", "vector", s->vector_weights[0], count_parts(s, 'v')}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (parts[i].weight != 1 && parts[i].count == 0)
       return cli_usage(a, "-w %s=%g, but the query has no %s part", parts[i].letter,
                        parts[i].weight, parts[i].what);
+  for (size_t i = 1; i <= PARTS_MAX; i++) {
+    const bool is_item = !isnan(s->item_weights[i]) && i > count_parts(s, 'l');
+    if (is_item || (!isnan(s->vector_weights[i]) && i > count_parts(s, 'v')))
+      return cli_usage(a, "-w %s%zu=…: the query has fewer such parts", is_item ? "like" : "v", i);
+  }
   return EXIT_OK;
 }
 
@@ -354,21 +400,25 @@ static int check_search(const cli_arguments *a, const search_options *s) {
   if (s->queries && s->part_count) return cli_usage(a, "--queries takes its parts from the file");
   if (!s->queries && s->part_count == 0)
     return cli_usage(a, "give a text, -i PICTURE, -a SOUND, --like ID or --vector FILE");
-  if (s->space && !s->vector) return cli_usage(a, "--space goes with --vector");
+  const bool is_rows = s->queries && cli_is_vector_file(s->queries);
+  if (s->space && !is_rows && count_parts(s, 'v') + count_parts(s, 'l') == 0)
+    return cli_usage(a, "--space goes with --vector, --like and a file of vectors");
+  if (s->queries && (s->sum || (s->has_min_score && !is_rows)))
+    return cli_usage(a, "--sum and --min-score are for a query on the command line");
   return s->queries ? EXIT_OK : check_part_weights(a, s);
 }
 
 int cli_search(int argc, char **argv) {
   cli_arguments a;
   cli_arguments_init(&a, "search", argc, argv);
-  search_options s = {
-      .text_weight = 1, .image_weight = 1, .audio_weight = 1, .item_weight = 1, .k = 0};
+  search_options s = {.text_weight = 1, .image_weight = 1, .audio_weight = 1};
+  set_usual_weights(&s);
   int code = -1;
   const char *name;
   while (code < 0 && (name = cli_arguments_next(&a)) != NULL) code = take_option(&a, &s, name);
   if (code < 0) code = take_plain(&a, &s);
   if (code < 0) code = check_search(&a, &s);
-  if (s.k == 0) s.k = s.queries ? 100 : 10;
+  if (s.k == 0) s.k = s.queries ? 100 : s.has_min_score ? RANGE_MAX : 10;
   magpie *ix = NULL;
   if (code == EXIT_OK) code = cli_open(&a.common, true, &ix);
   if (code == EXIT_OK) code = check_names(&a, ix, &s);
@@ -379,7 +429,7 @@ int cli_search(int argc, char **argv) {
   magpie_close(&ix);
   free(s.weights_copy);
   free(s.plain);
-  magpie_free(s.vector);
+  for (size_t i = 0; i < s.vector_count; i++) magpie_free(s.vectors[i]);
   cli_arguments_fini(&a);
   return code;
 }

@@ -35,8 +35,7 @@ static int print_report(const cli_common *common, const magpie_report *r, magpie
   return status ? cli_report_error(err) : EXIT_OK;
 }
 
-int cli_import_vectors(const cli_common *common, const char *file, const char *space,
-                       const char *ids) {
+int cli_import_vectors(const cli_common *common, const char *file, const cli_vector_options *how) {
   magpie_vectors_options options;
   magpie_report report = {0};
   magpie_error err = {0};
@@ -53,7 +52,8 @@ int cli_import_vectors(const cli_common *common, const char *file, const char *s
   options.progress = cli_progress_event;
   options.progress_context = &progress;
   options.cancel = &cli_interrupted;
-  status = magpie_import_vectors(ix, file, space, ids, &options, &report, &err);
+  options.metric = how->metric;
+  status = magpie_import_vectors(ix, file, how->space, how->ids, &options, &report, &err);
   const int code = print_report(common, &report, status, &err);
   magpie_close(&ix);
   return code;

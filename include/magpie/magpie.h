@@ -280,6 +280,12 @@ typedef struct magpie_query {
   double recall;  /* share of the true k nearest vectors that a search finds, about; 0: 0.95 */
   bool exact;     /* compare every vector: all of them are found */
   bool explain;   /* the result's JSON says how each segment was searched */
+  /* A range: all hits of one vector that score min_score or more, in their space's own measure,
+   * exactly; at most k of them are in the result, magpie_result_matches says how many there are. */
+  bool has_min_score;
+  double min_score;
+  const char *space; /* of a batch of vectors (magpie_search_batch); NULL: "vectors" */
+  bool sum; /* vectors and items are one vector, the sum of weight x vector (cosine: of length 1) */
 } magpie_query;
 
 MAGPIE_API void magpie_query_defaults(magpie_query *query);
@@ -332,6 +338,8 @@ MAGPIE_API magpie_status magpie_search(magpie *ix, const magpie_query *query, ma
                                        magpie_error *err);
 MAGPIE_API size_t magpie_result_count(const magpie_result *result);
 MAGPIE_API const magpie_hit *magpie_result_hit(const magpie_result *result, size_t index);
+/* Of a range: the items in it, which may be more than the result holds. Else the count. */
+MAGPIE_API uint64_t magpie_result_matches(const magpie_result *result);
 MAGPIE_API double magpie_result_took_ms(const magpie_result *result);
 MAGPIE_API uint64_t magpie_result_generation(const magpie_result *result);
 /* Messages about parts or spaces that could not take part (a missing pack); NULL past the last. */
@@ -344,7 +352,8 @@ MAGPIE_API void magpie_result_destroy(magpie_result *result);
 /* Runs a batch: lines {"id","parts":[{"text"|"image"|"audio"|"item":…,"weight"}]} of `queries`
  * ("-": standard input) against the index; writes a TREC run naming records to `run` ("-": standard
  * output). `query` gives k, kinds and weights. `report->files_failed` counts queries that failed.
- */
+ * A file of vectors (.npy, .fvecs, .bvecs, .ivecs) is a query a row, named by its number from 0;
+ * its run names items by their ids, unless `by_record`. */
 MAGPIE_API magpie_status magpie_search_batch(magpie *ix, const char *queries, const char *run,
                                              const magpie_query *query,
                                              const magpie_add_options *options,

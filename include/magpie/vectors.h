@@ -23,13 +23,19 @@ typedef struct magpie_vectors_options {
   magpie_progress progress;
   void *progress_context;
   const volatile int *cancel; /* becomes non-zero: what was committed stays, CANCELLED */
+  const char *metric;         /* of a new space: "cosine" (also NULL), "dot" or "l2" */
 } magpie_vectors_options;
 
 MAGPIE_API void magpie_vectors_options_defaults(magpie_vectors_options *options);
 
 /* Adds `n` vectors of `dim` floats, row after row, to a space (NULL: "vectors"), which the first
- * call makes. They are read where they lie and stored with length 1: scores are cosines. Many times
- * faster than magpie_add_records: they share one source, and have neither text nor metadata.
+ * call makes. They are read where they lie. Many times faster than magpie_add_records: they share
+ * one source, and have neither text nor metadata.
+ *
+ * `metric` says what a score is: the cosine (vectors are stored with length 1), the dot product,
+ * or, as "l2", minus the squared Euclidean distance; higher is always closer. A space keeps the
+ * metric it was made with: NULL takes it, another is INVALID. Only cosine spaces get graphs and
+ * clusters, the others are compared row by row.
  *
  * An id is 1 to 512 bytes without control characters, no @ at its start and no # with a number at
  * its end (items of files and records are called so). It names one vector of the index: an id given
@@ -37,10 +43,10 @@ MAGPIE_API void magpie_vectors_options_defaults(magpie_vectors_options *options)
  * counts. Records of magpie_add_records have names of their own.
  *
  * All rows are looked at first: INVALID names the first whose numbers are not finite, whose length
- * is zero or too large for a float, or whose id is wrong, and none is added; so it is when `dim` is
- * not that of the space or not 1 to MAGPIE_VECTOR_DIM_MAX. n == 0 is no error and changes nothing.
- * Up to 2^20 vectors or 1 GiB are one commit. Large merges, and with them the graph that makes
- * searches of many vectors fast, are left to magpie_merge. One writer at a time. */
+ * is zero (cosine only) or above 1e18, or whose id is wrong, and none is added; so it is when `dim`
+ * is not that of the space or not 1 to MAGPIE_VECTOR_DIM_MAX. n == 0 is no error and changes
+ * nothing. Up to 2^20 vectors or 1 GiB are one commit. Large merges, and with them the graph that
+ * makes searches of many vectors fast, are left to magpie_merge. One writer at a time. */
 MAGPIE_API magpie_status magpie_space_add_vectors(magpie *ix, const char *space,
                                                   const char *const *ids, const float *vectors,
                                                   size_t n, size_t dim,

@@ -41,9 +41,11 @@ static magpie_status check_vector(const magpie_record *r, magpie_error *err) {
                 "its vector has %zu numbers, 1 to %d are possible", r->dim, MGP_RECORD_VECTOR_MAX);
   float norm = 0;
   for (size_t i = 0; i < r->dim; i++) norm += r->vector[i] * r->vector[i];
-  MGP_RETURN_IF(!(norm > 0) || !isfinite(norm), err, MAGPIE_INVALID,
-                "its vector has no direction: it is zero, too long, or holds a number that is not "
-                "finite");
+  MGP_RETURN_IF(
+      !(norm > 0) || !(norm <= MGP_VECTOR_LENGTH_MAX * MGP_VECTOR_LENGTH_MAX), err, MAGPIE_INVALID,
+      "its vector has no direction: it is zero, longer than %g, or holds a number that is "
+      "not finite",
+      MGP_VECTOR_LENGTH_MAX);
   return MAGPIE_OK;
 }
 

@@ -21,6 +21,8 @@
 #define CHECK_ROWS ((size_t)1024)
 #define SQUARE_LEAST 1e-20f
 #define SQUARE_MOST 1e20f
+/* Of distances between rows so long the square is still a float. */
+#define LENGTH_SQUARE_MOST ((float)(MGP_VECTOR_LENGTH_MAX * MGP_VECTOR_LENGTH_MAX))
 #define ID_SIZE 24 /* of a number */
 
 typedef struct bulk {
@@ -30,6 +32,7 @@ typedef struct bulk {
   const char *const *ids;
   magpie_vectors_options options;
   mgp_space space; /* no pack fills it, so that its segments are named as it is */
+  bool is_cosine;
   size_t stride;
   magpie_report *report;
   magpie_event event;
@@ -120,9 +123,9 @@ typedef struct row_check {
 } row_check;
 
 /* The dot of a row with itself says it all: NaN and Inf stay what they are. */
-static bool has_direction(const float *row, size_t dim) {
-  const float square = mgp_kernels_get()->f32_dot.pair(row, row, dim);
-  return square > 0 && isfinite(square);
+static bool is_usable(const bulk *b, const float *row) {
+  const float square = mgp_kernels_get()->f32_dot.pair(row, row, b->rows->dim);
+  return (square > 0 || !b->is_cosine) && square <= LENGTH_SQUARE_MOST;
 }
 
 static const float *row_floats(const mgp_matrix *m, size_t row, float *scratch) {
@@ -140,8 +143,7 @@ static void check_block(void *context, size_t block) {
   float *scratch = mgp_matrix_floats(m) ? NULL : mgp_malloc(NULL, m->dim * sizeof(float));
   size_t bad = SIZE_MAX;
   for (size_t i = first; i < end && bad == SIZE_MAX; i++)
-    if ((!scratch && !mgp_matrix_floats(m)) || !has_direction(row_floats(m, i, scratch), m->dim))
-      bad = i;
+    if ((!scratch && !mgp_matrix_floats(m)) || !is_usable(c->b, row_floats(m, i, scratch))) bad = i;
   mgp_free(NULL, scratch);
   if (bad == SIZE_MAX) return;
   pthread_mutex_lock(&c->mutex);
@@ -156,7 +158,10 @@ static magpie_status check_rows(const bulk *b, magpie_error *err) {
   pthread_mutex_destroy(&c.mutex);
   if (c.first_bad == SIZE_MAX) return MAGPIE_OK;
   return fail_row(b, c.first_bad,
-                  "it has no direction: it is zero, too long, or holds a number that is not finite",
+                  b->is_cosine
+                      ? "it has no direction: it is zero, longer than 1e18, or holds a number that "
+                        "is not finite"
+                      : "it is longer than 1e18 or holds a number that is not finite",
                   err);
 }
 
@@ -195,13 +200,15 @@ static void scale_row(const float *from, size_t dim, float *to) {
   for (size_t i = 0; i < dim; i++) to[i] = from[i] * scale;
 }
 
-/* Rows of the segment, of length 1 and padded with zeros. */
+/* Rows of the segment, padded with zeros; where they are compared by direction, of length 1. */
 static void fill_rows(const chunk *c, size_t at, size_t count, float *out) {
   const bulk *b = c->b;
   const size_t dim = b->rows->dim;
   for (size_t i = 0; i < count; i++) {
     float *to = out + i * b->stride;
-    scale_row(row_floats(b->rows, c->from + at + i, to), dim, to);
+    const float *from = row_floats(b->rows, c->from + at + i, to);
+    if (b->is_cosine) scale_row(from, dim, to);
+    else if (from != to) memcpy(to, from, dim * sizeof *to);
     memset(to + dim, 0, (b->stride - dim) * sizeof(float));
   }
 }
@@ -331,6 +338,28 @@ static magpie_status compare_space(const bulk *b, const mgp_space *stored, magpi
   MGP_RETURN_IF(stored->dim != b->space.dim, err, MAGPIE_INVALID,
                 "the vectors have %zu numbers, the space %s holds vectors of %zu", b->space.dim,
                 stored->name, stored->dim);
+  MGP_RETURN_IF(!mgp_text_equal(stored->metric, b->space.metric), err, MAGPIE_INVALID,
+                "the space %s was made with the metric %s and keeps it; name another space for %s",
+                stored->name, stored->metric, b->space.metric);
+  return MAGPIE_OK;
+}
+
+/* NULL is what the space has, so that it need not be said again. */
+static magpie_status choose_metric(bulk *b, magpie_error *err) {
+  const char *metric = b->options.metric;
+  MGP_RETURN_IF(metric && !mgp_text_equal(metric, "cosine") && !mgp_text_equal(metric, "dot") &&
+                    !mgp_text_equal(metric, "l2"),
+                err, MAGPIE_INVALID, "the metric \"%s\" is none of cosine, dot and l2", metric);
+  mgp_space *spaces = NULL;
+  size_t count = 0;
+  MGP_FORWARD(mgp_store_spaces(b->ix->store, b->ix->alloc, &spaces, &count, err));
+  for (size_t i = 0; i < count && !metric; i++)
+    if (mgp_text_equal(spaces[i].name, b->space.name) && !spaces[i].pack[0] && spaces[i].dim > 0)
+      snprintf(b->space.metric, sizeof b->space.metric, "%s", spaces[i].metric);
+  mgp_free(b->ix->alloc, spaces);
+  if (!b->space.metric[0])
+    snprintf(b->space.metric, sizeof b->space.metric, "%s", metric ? metric : "cosine");
+  b->is_cosine = mgp_text_equal(b->space.metric, "cosine");
   return MAGPIE_OK;
 }
 
@@ -367,6 +396,7 @@ static magpie_status add_all(bulk *b, magpie_error *err) {
 
 static magpie_status run(bulk *b, magpie_error *err) {
   mgp_store *store = b->ix->store;
+  MGP_FORWARD(choose_metric(b, err));
   MGP_FORWARD(check_names(b, err));
   MGP_FORWARD(check_rows(b, err));
   MGP_FORWARD(mgp_store_lock(store, b->ix->lock_wait_ms, err));
@@ -399,7 +429,6 @@ magpie_status mgp_vectors_add(magpie *ix, const char *space, const char *const *
   MGP_RETURN_IF(!*space || strlen(space) >= sizeof b.space.name || strchr(space, '~'), err,
                 MAGPIE_INVALID, "a space has a name of 1 to 63 bytes without ~");
   snprintf(b.space.name, sizeof b.space.name, "%s", space);
-  snprintf(b.space.metric, sizeof b.space.metric, "cosine");
   b.space.dim = rows->dim;
   b.stride = mgp_dense_stride(rows->dim);
   if (rows->n == 0) return MAGPIE_OK;

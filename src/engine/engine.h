@@ -34,10 +34,14 @@ typedef struct mgp_pack_slot {
 } mgp_pack_slot;
 
 /* The segments of one generation, ready to be searched. Shared by searches, counted. */
+/* Of stored and of query vectors: squares of distances between them are floats. */
+#define MGP_VECTOR_LENGTH_MAX 1e18
+
 typedef struct mgp_space_view {
   char name[64], key[64];    /* key: as its segments are named */
   bool is_lexical, is_ready; /* what follows is filled when the space is first asked */
   size_t dim;
+  bool is_cosine, is_l2;
   mgp_dense_view *dense;
   struct mgp_dense_extra **extras; /* beside `dense`; NULL where a segment has none */
   mgp_lexical_view **lexical;

@@ -72,7 +72,8 @@ static magpie_status add_dense(magpie *ix, mgp_space_view *space, const mgp_segm
                                                   .ids = ids->data,
                                                   .count = (size_t)segment->count,
                                                   .dim = space->dim,
-                                                  .stride = stride};
+                                                  .stride = stride,
+                                                  .is_l2 = space->is_l2};
   return MAGPIE_OK;
 }
 
@@ -181,6 +182,8 @@ static magpie_status fill_view(magpie *ix, mgp_index_view *view, magpie_error *e
     snprintf(space->name, sizeof space->name, "%s", declared[i].name);
     snprintf(space->key, sizeof space->key, "%s", declared[i].key);
     space->dim = declared[i].dim;
+    space->is_cosine = mgp_text_equal(declared[i].metric, "cosine");
+    space->is_l2 = mgp_text_equal(declared[i].metric, "l2");
     space->is_lexical = declared[i].dim == 0;
   }
   mgp_free(ix->alloc, declared);

@@ -242,10 +242,11 @@ magpie_status mgp_ingest_item(mgp_ingest *in, mgp_ingest_source *source, const m
 
 /* The space of imported vectors, its dimension fixed by the first one. */
 static magpie_status vector_space(mgp_ingest *in, const char *name, size_t dim, size_t *out,
-                                  magpie_error *err) {
+                                  bool *is_cosine, magpie_error *err) {
   pthread_mutex_lock(&in->mutex);
   const size_t space = mgp_ingest_space_index(in, name, "", "", "cosine", dim);
   const size_t have = space == SIZE_MAX ? 0 : in->spaces[space].row.dim;
+  *is_cosine = space != SIZE_MAX && mgp_text_equal(in->spaces[space].row.metric, "cosine");
   pthread_mutex_unlock(&in->mutex);
   MGP_RETURN_IF(space == SIZE_MAX, err, MAGPIE_LIMIT, "the index has %d spaces already",
                 MGP_ENGINE_SPACES);
@@ -264,15 +265,17 @@ magpie_status mgp_ingest_vector(mgp_ingest *in, mgp_ingest_source *source, const
                   "number %zu of the vector is not finite", i + 1);
     norm += vector[i] * vector[i];
   }
-  MGP_RETURN_IF(!(norm > 0) || !isfinite(norm), err, MAGPIE_FORMAT,
-                "the vector has no direction (its length is zero or too large)");
+  MGP_RETURN_IF(!(norm > 0) || !(norm <= MGP_VECTOR_LENGTH_MAX * MGP_VECTOR_LENGTH_MAX), err,
+                MAGPIE_FORMAT, "the vector has no direction (its length is zero or above %g)",
+                MGP_VECTOR_LENGTH_MAX);
   size_t space = 0;
-  MGP_FORWARD(vector_space(in, space_name, dim, &space, err));
+  bool is_cosine = false;
+  MGP_FORWARD(vector_space(in, space_name, dim, &space, &is_cosine, err));
   prepared p = {0};
   float *copy = mgp_malloc(in->ix->alloc, dim * sizeof(float));
   MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for a vector");
   memcpy(copy, vector, dim * sizeof(float));
-  mgp_normalise_f32(copy, dim);
+  if (is_cosine) mgp_normalise_f32(copy, dim);
   p.vectors[p.vector_count++] = (mgp_queued_vector){.space = space, .values = copy};
   return queue_prepared(in, source, item, &p, err);
 }

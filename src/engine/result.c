@@ -102,6 +102,10 @@ const magpie_hit *magpie_result_hit(const magpie_result *result, size_t index) {
   return result && index < result->count ? &result->hits[index] : NULL;
 }
 
+uint64_t magpie_result_matches(const magpie_result *result) {
+  return result ? result->matches : 0;
+}
+
 double magpie_result_took_ms(const magpie_result *result) {
   return result ? result->took_ms : 0;
 }
@@ -141,11 +145,15 @@ json_t *mgp_query_echo(const magpie_query *query) {
       json_object_set_new(part, members[m].name, json_string(shown ? shown : ""));
       mgp_free(NULL, shown);
     }
+    if (p->space) json_object_set_new(part, "space", json_string(p->space));
     if (p->vector) json_object_set_new(part, "vector", json_integer((json_int_t)p->vector_dim));
     json_object_set_new(part, "weight", json_real(p->weight));
     json_array_append_new(parts, part);
   }
   json_t *echo = json_pack("{s:o,s:I}", "parts", parts, "k", (json_int_t)query->k);
+  if (echo && query->has_min_score)
+    json_object_set_new(echo, "min_score", json_real(query->min_score));
+  if (echo && query->sum) json_object_set_new(echo, "sum", json_true());
   if (echo && query->kinds) json_object_set_new(echo, "kinds", json_string(query->kinds));
   return echo;
 }
@@ -193,6 +201,8 @@ magpie_status magpie_result_json(const magpie_result *result, char **json, magpi
   json_t *object =
       json_pack("{s:O,s:f,s:I,s:o,s:o}", "query", result->query, "took_ms", result->took_ms,
                 "generation", (json_int_t)result->generation, "hits", hits, "warnings", warnings);
+  if (object && result->is_range)
+    json_object_set_new(object, "matches", json_integer((json_int_t)result->matches));
   if (object && result->steps) json_object_set(object, "plan", result->steps);
   const magpie_status status = object ? mgp_json_write(object, json, err)
                                       : mgp_fail(err, MAGPIE_NO_MEMORY, "no memory for the JSON");

@@ -29,9 +29,13 @@ static magpie_status check_query(const magpie_query *q, magpie_error *err) {
                 "recall must be 0 (the default, 0.95) or below 1; `exact` is for all of them");
   MGP_RETURN_IF(q->part_count > 64, err, MAGPIE_INVALID, "the query has %zu parts; at most 64",
                 q->part_count);
+  MGP_RETURN_IF(q->has_min_score && !isfinite(q->min_score), err, MAGPIE_INVALID,
+                "min_score is not a number");
   MGP_RETURN_IF(!(q->rrf_k >= 0) || !isfinite(q->rrf_k), err, MAGPIE_INVALID,
                 "rrf_k must be 0 (the default, 60) or a positive number");
+  size_t vectors = 0;
   for (size_t i = 0; i < q->part_count; i++) {
+    vectors += q->parts[i].vector || q->parts[i].item;
     MGP_RETURN_IF(part_kinds(&q->parts[i]) != 1, err, MAGPIE_INVALID,
                   "part %zu of the query must be one text, picture, sound, item or vector", i + 1);
     MGP_RETURN_IF(!isfinite(q->parts[i].weight), err, MAGPIE_INVALID,
@@ -42,6 +46,12 @@ static magpie_status check_query(const magpie_query *q, magpie_error *err) {
     MGP_RETURN_IF(q->parts[i].text && !mgp_utf8_valid(q->parts[i].text, strlen(q->parts[i].text)),
                   err, MAGPIE_INVALID, "the text of part %zu is not UTF-8", i + 1);
   }
+  MGP_RETURN_IF(q->sum && vectors < q->part_count, err, MAGPIE_INVALID,
+                "only vectors and items can be summed: ask texts, pictures and sounds without sum");
+  MGP_RETURN_IF(q->has_min_score && (vectors < q->part_count || (vectors > 1 && !q->sum)), err,
+                MAGPIE_INVALID,
+                "a least score needs one vector or item, or their sum: scores of several lists are "
+                "not comparable");
   return MAGPIE_OK;
 }
 
@@ -141,7 +151,8 @@ static magpie_status group_by_record(mgp_search *s, mgp_scored *fused, size_t *c
 size_t mgp_search_depth(const magpie_query *query) {
   if (query->depth) return query->depth;
   /* One list is not fused with others: its best are the answer. */
-  if (query->part_count == 1 && query->parts[0].vector && !query->by_record) return query->k;
+  const bool is_one = query->sum || (query->part_count == 1 && query->parts[0].vector);
+  if (is_one && !query->by_record) return query->k;
   return 10 * query->k > DEPTH_MIN ? 10 * query->k : DEPTH_MIN;
 }
 
@@ -188,6 +199,8 @@ static magpie_status search_once(magpie *ix, const magpie_query *query, mgp_pool
   size_t count = 0;
   magpie_status status = mgp_search_fuse(s, &fused, &count, err);
   if (status == MAGPIE_OK) status = mgp_result_fill(s, fused, count, result, err);
+  result->is_range = query->has_min_score;
+  result->matches = query->has_min_score ? s->matches : result->count;
   if (status == MAGPIE_OK && query->explain) result->steps = mgp_search_steps_json(s);
   *vanished = s->vanished;
   mgp_search_close(s);

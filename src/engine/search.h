@@ -47,7 +47,8 @@ typedef struct mgp_search {
   size_t warning_count;
   mgp_search_step steps[SEARCH_STEPS + 1]; /* the last one is not told */
   size_t step_count;
-  size_t vanished; /* hits whose item a writer removed since the snapshot */
+  uint64_t matches; /* of a range */
+  size_t vanished;  /* hits whose item a writer removed since the snapshot */
 } mgp_search;
 
 struct magpie_result {
@@ -56,7 +57,8 @@ struct magpie_result {
   magpie_hit *hits;
   size_t count;
   double took_ms;
-  uint64_t generation;
+  uint64_t generation, matches;
+  bool is_range;
   const char **warnings;
   size_t warning_count;
   json_t *query; /* the parts, echoed */
@@ -80,6 +82,10 @@ void mgp_search_warn(mgp_search *s, const char *message);
 bool mgp_search_allows(const void *search, uint64_t id);
 /* The best of a space by a vector, into `top`; `label` is the list's. (search_dense.c) */
 magpie_status mgp_search_dense(mgp_search *s, const mgp_space_view *space, const float *vector,
+                               const char *label, mgp_topk *top, magpie_error *err);
+/* All of a space that score the query's min_score or more: the best into `top`, their number into
+ * the search. (search_dense.c) */
+magpie_status mgp_search_range(mgp_search *s, const mgp_space_view *space, const float *vector,
                                const char *label, mgp_topk *top, magpie_error *err);
 json_t *mgp_search_steps_json(const mgp_search *s);
 /* As magpie_search on a given pool (NULL: one thread), for batches that run queries side by side.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * magpie_search_batch: a file of queries in, a TREC run out. Queries run side by side on the pool,
- * each on one thread; the run is written in the order of the queries.
+ * magpie_search_batch: a file of queries or vectors in, a TREC run out. Queries run side by side on
+ * the pool, each on one thread; the run is written in the order of the queries.
  */
 #include "engine/search.h"
+#include "eval/matrix_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 typedef struct batch_query {
   json_t *object;
   const char *id;
+  char number[24]; /* of a row: its id */
   magpie_part parts[PARTS_MAX];
   char *paths[PARTS_MAX]; /* of relative media, owned */
   size_t part_count;
@@ -32,6 +34,8 @@ typedef struct batch {
   char *folder;
   batch_query *queries; /* CHUNK of them */
   size_t count;
+  bool is_rows;  /* the queries are vectors */
+  float *floats; /* of CHUNK rows */
 } batch;
 
 /* ---- reading one query --------------------------------------------------------------------------
@@ -112,7 +116,7 @@ static void run_query(void *context, size_t index) {
   magpie_query query = *b->settings;
   query.parts = q->parts;
   query.part_count = q->part_count;
-  query.by_record = true;
+  if (!b->is_rows) query.by_record = true;
   q->status = mgp_engine_search(b->ix, &query, NULL, &q->result, &q->error);
 }
 
@@ -127,11 +131,13 @@ static char *run_name(const char *id) {
   return mgp_buffer_take(&b);
 }
 
-static void write_query(FILE *run, const batch_query *q) {
+static void write_query(const batch *b, FILE *run, const batch_query *q) {
+  const bool by_record = !b->is_rows || b->settings->by_record;
   for (size_t i = 0; i < magpie_result_count(q->result); i++) {
     const magpie_hit *hit = magpie_result_hit(q->result, i);
-    char *name = run_name(hit->record);
-    fprintf(run, "%s Q0 %s %zu %.9g magpie\n", q->id, name ? name : hit->record, i + 1, hit->score);
+    char *name = run_name(by_record ? hit->record : hit->id);
+    fprintf(run, "%s Q0 %s %zu %.9g magpie\n", q->id, name ? name : hit->record, i + 1,
+            b->is_rows ? hit->scores[0].score : hit->score);
     mgp_free(NULL, name);
   }
 }
@@ -159,7 +165,7 @@ static void flush_chunk(batch *b, FILE *run, magpie_report *report, batch_progre
     snprintf(where, sizeof where, "%.200s:%llu", b->name, (unsigned long long)q->line);
     progress->event.files_done++;
     if (q->status == MAGPIE_OK) {
-      write_query(run, q);
+      write_query(b, run, q);
       tell(progress, MAGPIE_EVENT_FILE, where, NULL);
     } else {
       report->files_failed++;
@@ -169,6 +175,43 @@ static void flush_chunk(batch *b, FILE *run, magpie_report *report, batch_progre
     query_fini(b, q);
   }
   b->count = 0;
+}
+
+static magpie_status check_cancel(const batch_progress *p, magpie_error *err) {
+  MGP_RETURN_IF(p->options && p->options->cancel && *p->options->cancel, err, MAGPIE_CANCELLED,
+                "stopped on request after %llu queries", (unsigned long long)p->event.files_done);
+  return MAGPIE_OK;
+}
+
+static magpie_status end_run(batch_progress *progress, FILE *run, magpie_error *err) {
+  tell(progress, MAGPIE_EVENT_DONE, NULL, NULL);
+  MGP_RETURN_IF(fflush(run) != 0 || ferror(run), err, MAGPIE_IO, "the run cannot be written: %s",
+                strerror(errno));
+  return MAGPIE_OK;
+}
+
+static magpie_status run_rows(batch *b, const mgp_matrix *rows, FILE *run,
+                              const magpie_add_options *options, magpie_report *report,
+                              magpie_error *err) {
+  batch_progress progress = {
+      .options = options, .started = mgp_clock_seconds(), .event.files_total = rows->n};
+  b->floats = mgp_calloc(b->ix->alloc, CHUNK * rows->dim, sizeof *b->floats);
+  MGP_RETURN_IF(!b->floats, err, MAGPIE_NO_MEMORY, "no memory for %d rows of %s", CHUNK, b->name);
+  for (size_t row = 0; row < rows->n; row++) {
+    MGP_FORWARD(check_cancel(&progress, err));
+    float *vector = b->floats + b->count * rows->dim;
+    batch_query *q = &b->queries[b->count++];
+    *q = (batch_query){.line = row, .part_count = 1};
+    snprintf(q->number, sizeof q->number, "%zu", row);
+    q->id = q->number;
+    mgp_matrix_row(rows, row, vector);
+    q->parts[0] = (magpie_part){
+        .vector = vector, .vector_dim = rows->dim, .space = b->settings->space, .weight = 1};
+    report->files_seen++;
+    if (b->count == CHUNK) flush_chunk(b, run, report, &progress);
+  }
+  flush_chunk(b, run, report, &progress);
+  return end_run(&progress, run, err);
 }
 
 static magpie_status run_lines(batch *b, char *text, FILE *run, const magpie_add_options *options,
@@ -181,9 +224,7 @@ static magpie_status run_lines(batch *b, char *text, FILE *run, const magpie_add
     const size_t size = end ? (size_t)(end - line) : strlen(line);
     line_number++;
     if (size == 0 || (size == 1 && line[0] == '\r')) continue;
-    if (options && options->cancel && *options->cancel)
-      return mgp_fail(err, MAGPIE_CANCELLED, "stopped on request after %llu queries",
-                      (unsigned long long)progress.event.files_done);
+    MGP_FORWARD(check_cancel(&progress, err));
     batch_query *q = &b->queries[b->count++];
     *q = (batch_query){.line = line_number};
     report->files_seen++;
@@ -194,10 +235,7 @@ static magpie_status run_lines(batch *b, char *text, FILE *run, const magpie_add
     if (b->count == CHUNK) flush_chunk(b, run, report, &progress);
   }
   flush_chunk(b, run, report, &progress);
-  tell(&progress, MAGPIE_EVENT_DONE, NULL, NULL);
-  MGP_RETURN_IF(fflush(run) != 0 || ferror(run), err, MAGPIE_IO, "the run cannot be written: %s",
-                strerror(errno));
-  return MAGPIE_OK;
+  return end_run(&progress, run, err);
 }
 
 static char *folder_of(mgp_alloc *a, const char *file) {
@@ -241,20 +279,26 @@ magpie_status magpie_search_batch(magpie *ix, const char *queries, const char *r
   batch b = {.ix = ix,
              .settings = query ? query : &defaults,
              .name = mgp_text_equal(queries, "-") ? "stdin" : queries};
+  mgp_matrix_file rows = {0};
   char *text = NULL;
-  MGP_FORWARD(read_queries(ix->alloc, queries, &text, err));
+  b.is_rows = mgp_matrix_is_file(queries);
+  MGP_FORWARD(b.is_rows ? mgp_matrix_file_open(queries, &rows, err)
+                        : read_queries(ix->alloc, queries, &text, err));
   FILE *out = mgp_text_equal(run, "-") ? stdout : fopen(run, "wb");
   magpie_status status = MAGPIE_OK;
   b.folder = folder_of(ix->alloc, mgp_text_equal(queries, "-") ? "" : queries);
   b.queries = mgp_calloc(ix->alloc, CHUNK, sizeof *b.queries);
   if (!out) status = mgp_fail_errno(err, errno, "%s cannot be written", run);
   else if (!b.folder || !b.queries) status = mgp_fail(err, MAGPIE_NO_MEMORY, "no memory");
+  else if (b.is_rows) status = run_rows(&b, &rows.matrix, out, options, report, err);
   else status = run_lines(&b, text, out, options, report, err);
   if (out && out != stdout && fclose(out) != 0 && status == MAGPIE_OK)
     status = mgp_fail_errno(err, errno, "%s cannot be written", run);
   for (size_t i = 0; b.queries && i < CHUNK; i++) query_fini(&b, &b.queries[i]);
   mgp_free(ix->alloc, b.queries);
+  mgp_free(ix->alloc, b.floats);
   mgp_free(ix->alloc, b.folder);
   mgp_free(ix->alloc, text);
+  if (b.is_rows) mgp_matrix_file_close(&rows);
   return status;
 }

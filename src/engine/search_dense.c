@@ -10,6 +10,8 @@
  *
  * All of them score on the vectors themselves, so what they find is ranked together.
  */
+#include <math.h>
+
 #include "engine/dense_extra.h"
 #include "engine/search.h"
 
@@ -240,6 +242,26 @@ magpie_status mgp_search_dense(mgp_search *s, const mgp_space_view *space, const
     left[count++] = space->dense[i];
   }
   return mgp_dense_search(left, count, vector, &filter, s->pool, s->ix->alloc, top, err);
+}
+
+/* The least float that is not below the bound: scores are floats. */
+static float float_from(double bound) {
+  const float nearest = (float)bound;
+  return (double)nearest < bound ? nextafterf(nearest, INFINITY) : nearest;
+}
+
+magpie_status mgp_search_range(mgp_search *s, const mgp_space_view *space, const float *vector,
+                               const char *label, mgp_topk *top, magpie_error *err) {
+  const mgp_filter filter = {.allow = mgp_search_allows, .context = s};
+  size_t matches = 0;
+  for (size_t i = 0; i < space->count; i++) {
+    mgp_search_step *step = new_step(s, label, &space->dense[i], "rows");
+    step->rescored = step->allowed = step->rows;
+  }
+  MGP_FORWARD(mgp_dense_range(space->dense, space->count, vector, float_from(s->query->min_score),
+                              &filter, s->pool, s->ix->alloc, top, &matches, err));
+  s->matches += matches;
+  return MAGPIE_OK;
 }
 
 json_t *mgp_search_steps_json(const mgp_search *s) {

@@ -7,7 +7,7 @@
  *   image  -> spaces of packs whose queries may be pictures
  *   audio  -> spaces of packs whose queries may be sounds
  *   item   -> the item's own vectors, in every cosine space that has one
- *   vector -> its named space
+ *   vector -> its named space; summed with others and with items when the query says so
  *
  * A space that cannot take part (its pack is missing, or is not the one that made the vectors) is
  * left out with a warning: the rest of the answer stands.
@@ -86,7 +86,8 @@ static magpie_status scan_space(mgp_search *s, const mgp_space_view *space, cons
                                 mgp_search_list *list, magpie_error *err) {
   mgp_topk top;
   MGP_FORWARD(topk_open(s, &top, err));
-  MGP_FORWARD(mgp_search_dense(s, space, vector, list->label, &top, err));
+  MGP_FORWARD((s->query->has_min_score ? mgp_search_range : mgp_search_dense)(
+      s, space, vector, list->label, &top, err));
   keep_list(list, &top);
   return MAGPIE_OK;
 }
@@ -335,13 +336,17 @@ static magpie_status find_item(mgp_search *s, const char *id, uint64_t *number, 
   return MAGPIE_OK;
 }
 
-/* Only cosine spaces compare items with items; a label space compares items with questions. */
+/* A label space compares items with questions, not with each other. */
+static bool compares_items(const mgp_space *row) {
+  return row->dim > 0 && (!row->pack[0] || mgp_text_equal(row->metric, "cosine"));
+}
+
 static magpie_status ask_item(mgp_search *s, size_t index, const magpie_part *part,
                               const mgp_space *rows, size_t count, magpie_error *err) {
   uint64_t number = 0;
   MGP_FORWARD(find_item(s, part->item, &number, err));
   for (size_t i = 0; i < count; i++) {
-    if (rows[i].dim == 0 || !mgp_text_equal(rows[i].metric, "cosine")) continue;
+    if (!compares_items(&rows[i])) continue;
     if (part->space && !mgp_text_equal(part->space, rows[i].name)) continue;
     const mgp_space_view *space = NULL;
     MGP_FORWARD(mgp_engine_view_space(s->ix, s->view, rows[i].name, &space, err));
@@ -355,27 +360,95 @@ static magpie_status ask_item(mgp_search *s, size_t index, const magpie_part *pa
         new_list(s, rows[i].name, index, part->weight * space_weight(s, rows[i].name, 1.0), medium);
     if (list) MGP_FORWARD(scan_space(s, space, vector, list, err));
   }
+  MGP_RETURN_IF(s->query->has_min_score && s->list_count > 1, err, MAGPIE_INVALID,
+                "the item \"%s\" has vectors in %zu spaces: a least score needs the name of one",
+                part->item, s->list_count);
+  return MAGPIE_OK;
+}
+
+static magpie_status find_space(mgp_search *s, const magpie_part *part, const mgp_space_view **out,
+                                magpie_error *err) {
+  const char *name = part->space ? part->space : MGP_VECTORS_SPACE;
+  MGP_FORWARD(mgp_engine_view_space(s->ix, s->view, name, out, err));
+  MGP_RETURN_IF(!*out || (*out)->is_lexical, err, MAGPIE_NOT_FOUND,
+                "the index has no vector space \"%s\"", name);
+  return MAGPIE_OK;
+}
+
+/* The vector of a part, as the space compares it; arena-owned. */
+static magpie_status read_vector(mgp_search *s, const mgp_space_view *space,
+                                 const magpie_part *part, float **out, magpie_error *err) {
+  MGP_RETURN_IF(space->dim != part->vector_dim, err, MAGPIE_INVALID,
+                "the query vector has %zu numbers, the space %s holds vectors of %zu",
+                part->vector_dim, space->name, space->dim);
+  float *copy = mgp_arena_alloc(s->arena, space->dim * sizeof *copy);
+  MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for a query vector");
+  memcpy(copy, part->vector, space->dim * sizeof *copy);
+  double square = 0;
+  for (size_t i = 0; i < space->dim; i++) square += (double)copy[i] * copy[i];
+  MGP_RETURN_IF(!(square <= MGP_VECTOR_LENGTH_MAX * MGP_VECTOR_LENGTH_MAX) ||
+                    (space->is_cosine && !(mgp_normalise_f32(copy, space->dim) > 0)),
+                err, MAGPIE_INVALID,
+                "the query vector is %slonger than %g or holds a number that is not finite",
+                space->is_cosine ? "zero, " : "", MGP_VECTOR_LENGTH_MAX);
+  *out = copy;
   return MAGPIE_OK;
 }
 
 static magpie_status ask_vector(mgp_search *s, size_t index, const magpie_part *part,
                                 magpie_error *err) {
-  const char *name = part->space ? part->space : MGP_VECTORS_SPACE;
   const mgp_space_view *space = NULL;
-  MGP_FORWARD(mgp_engine_view_space(s->ix, s->view, name, &space, err));
-  MGP_RETURN_IF(!space || space->is_lexical, err, MAGPIE_NOT_FOUND,
-                "the index has no vector space \"%s\"", name);
-  MGP_RETURN_IF(space->dim != part->vector_dim, err, MAGPIE_INVALID,
-                "the query vector has %zu numbers, the space %s holds vectors of %zu",
-                part->vector_dim, name, space->dim);
-  float *copy = mgp_arena_alloc(s->arena, part->vector_dim * sizeof *copy);
-  MGP_RETURN_IF(!copy, err, MAGPIE_NO_MEMORY, "no memory for a query vector");
-  memcpy(copy, part->vector, part->vector_dim * sizeof *copy);
-  const float length = mgp_normalise_f32(copy, part->vector_dim);
-  MGP_RETURN_IF(!(length > 0) || !isfinite(length), err, MAGPIE_INVALID,
-                "the query vector is zero or holds a number that is not finite");
-  mgp_search_list *list = new_list(s, name, index, part->weight * space_weight(s, name, 1.0), 0);
-  return list ? scan_space(s, space, copy, list, err) : MAGPIE_OK;
+  float *vector = NULL;
+  MGP_FORWARD(find_space(s, part, &space, err));
+  MGP_FORWARD(read_vector(s, space, part, &vector, err));
+  mgp_search_list *list =
+      new_list(s, space->name, index, part->weight * space_weight(s, space->name, 1.0), 0);
+  return list ? scan_space(s, space, vector, list, err) : MAGPIE_OK;
+}
+
+/* The part's vector: its own, or that of its item. */
+static magpie_status part_vector(mgp_search *s, const mgp_space_view *space,
+                                 const magpie_part *part, const float **out, magpie_error *err) {
+  float *own = NULL;
+  uint64_t number = 0;
+  if (part->vector) {
+    MGP_FORWARD(read_vector(s, space, part, &own, err));
+    *out = own;
+    return MAGPIE_OK;
+  }
+  MGP_FORWARD(find_item(s, part->item, &number, err));
+  *out = mgp_dense_find(space->dense, space->count, number);
+  MGP_RETURN_IF(!*out, err, MAGPIE_NOT_FOUND, "the item \"%s\" has no vector in the space %s",
+                part->item, space->name);
+  return MAGPIE_OK;
+}
+
+/* All parts as one vector: the sum of weight x vector. */
+static magpie_status ask_sum(mgp_search *s, magpie_error *err) {
+  const magpie_query *q = s->query;
+  const mgp_space_view *space = NULL;
+  MGP_FORWARD(find_space(s, &q->parts[0], &space, err));
+  float *sum = mgp_arena_calloc(s->arena, space->dim, sizeof *sum);
+  MGP_RETURN_IF(!sum, err, MAGPIE_NO_MEMORY, "no memory for a query vector");
+  for (size_t i = 0; i < q->part_count; i++) {
+    const mgp_space_view *other = NULL;
+    const float *vector = NULL;
+    MGP_FORWARD(find_space(s, &q->parts[i], &other, err));
+    MGP_RETURN_IF(other != space, err, MAGPIE_INVALID,
+                  "part %zu is of the space %s, part 1 of %s: a sum is of one space", i + 1,
+                  other->name, space->name);
+    MGP_FORWARD(part_vector(s, space, &q->parts[i], &vector, err));
+    for (size_t j = 0; j < space->dim; j++) sum[j] += (float)(q->parts[i].weight * vector[j]);
+  }
+  const magpie_part whole = {
+      .vector = sum, .vector_dim = space->dim, .space = space->name, .weight = 1};
+  magpie_error why = {0};
+  const magpie_status status = ask_vector(s, 0, &whole, &why);
+  MGP_RETURN_IF(status == MAGPIE_INVALID, err, MAGPIE_INVALID,
+                "the parts' sum is no vector to search with: their weights cancel out, or are too "
+                "large");
+  if (status != MAGPIE_OK && err) *err = why;
+  return status;
 }
 
 /* ---- the query
@@ -407,8 +480,8 @@ magpie_status mgp_search_recall(mgp_search *s, magpie_error *err) {
   mgp_space *rows = NULL;
   size_t count = 0;
   MGP_FORWARD(mgp_store_spaces(s->ix->store, s->ix->alloc, &rows, &count, err));
-  magpie_status status = MAGPIE_OK;
-  for (size_t i = 0; i < s->query->part_count && status == MAGPIE_OK; i++)
+  magpie_status status = s->query->sum ? ask_sum(s, err) : MAGPIE_OK;
+  for (size_t i = 0; i < s->query->part_count && status == MAGPIE_OK && !s->query->sum; i++)
     status = ask_part(s, i, rows, count, err);
   mgp_free(s->ix->alloc, rows);
   return status;

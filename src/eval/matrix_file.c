@@ -119,15 +119,23 @@ static bool ends_with(const char *name, const char *ending) {
   return size >= tail && strcasecmp(name + size - tail, ending) == 0;
 }
 
+static const struct {
+  const char *ending;
+  mgp_number type;
+} vecs_kinds[] = {{".fvecs", MGP_F32}, {".bvecs", MGP_U8}, {".ivecs", MGP_S32}};
+#define VECS_KINDS (sizeof vecs_kinds / sizeof *vecs_kinds)
+
+bool mgp_matrix_is_file(const char *file) {
+  for (size_t i = 0; i < VECS_KINDS; i++)
+    if (ends_with(file, vecs_kinds[i].ending)) return true;
+  return ends_with(file, ".npy");
+}
+
 magpie_status mgp_matrix_parse(const char *file, const unsigned char *data, size_t size,
                                mgp_matrix *out, magpie_error *err) {
-  static const struct {
-    const char *ending;
-    mgp_number type;
-  } kinds[] = {{".fvecs", MGP_F32}, {".bvecs", MGP_U8}, {".ivecs", MGP_S32}};
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (ends_with(file, kinds[i].ending))
-      return mgp_vecs_matrix(file, kinds[i].type, data, size, out, err);
+  for (size_t i = 0; i < VECS_KINDS; i++)
+    if (ends_with(file, vecs_kinds[i].ending))
+      return mgp_vecs_matrix(file, vecs_kinds[i].type, data, size, out, err);
   if (ends_with(file, ".npy") || (size > 0 && data[0] == 0x93))
     return mgp_npy_matrix(file, data, size, out, err);
   *out = (mgp_matrix){0};

@@ -33,6 +33,9 @@ magpie_status mgp_vecs_matrix(const char *file, mgp_number type, const unsigned 
 magpie_status mgp_matrix_parse(const char *file, const unsigned char *data, size_t size,
                                mgp_matrix *out, magpie_error *err);
 
+/* Does its name end as that of such a file? */
+bool mgp_matrix_is_file(const char *file);
+
 size_t mgp_number_size(mgp_number type);
 /* Row `row` as floats, whatever they are in the file: what is not finite stays so. */
 void mgp_matrix_row(const mgp_matrix *m, size_t row, float *out);

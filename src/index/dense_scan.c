@@ -48,11 +48,22 @@ static void take_range(scan *s, const mgp_dense_view *view, size_t first, const 
   atomic_fetch_add_explicit(&s->matches, matches, memory_order_relaxed);
 }
 
+static void score_rows(const float *query, const mgp_dense_view *view, size_t first, size_t count,
+                       float *scores) {
+  const mgp_kernels *kernels = mgp_kernels_get();
+  const float *rows = view->rows + first * view->stride;
+  if (!view->is_l2) {
+    kernels->dot_rows_f32(query, rows, view->dim, view->stride, count, scores);
+    return;
+  }
+  kernels->l2_squared_rows_f32(query, rows, view->dim, view->stride, count, scores);
+  for (size_t i = 0; i < count; i++) scores[i] = 0 - scores[i]; /* the same vector: 0, not -0 */
+}
+
 static void scan_block(scan *s, const mgp_dense_view *view, size_t first, mgp_topk *top) {
   float scores[BLOCK_ROWS];
   const size_t count = view->count - first < BLOCK_ROWS ? view->count - first : BLOCK_ROWS;
-  mgp_kernels_get()->dot_rows_f32(s->query, view->rows + first * view->stride, view->dim,
-                                  view->stride, count, scores);
+  score_rows(s->query, view, first, count, scores);
   if (s->is_range) {
     take_range(s, view, first, scores, count, top);
     return;

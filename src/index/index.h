@@ -24,11 +24,13 @@ typedef struct mgp_dense_view {
   const float *rows;
   const uint64_t *ids;
   size_t count, dim, stride;
+  bool is_l2; /* the score is minus the squared Euclidean distance, not the dot product */
 } mgp_dense_view;
 size_t mgp_dense_stride(size_t dim);
 
 /* Exact top k over several views (the segments of one space), scanned in blocks by the pool (NULL:
- * this thread). Scores: dot product. `filter` may be NULL. `out` must be initialised with k. */
+ * this thread). Scores: as the views say. `filter` may be NULL. `out` must be initialised with k.
+ */
 magpie_status mgp_dense_search(const mgp_dense_view *views, size_t view_count, const float *query,
                                const mgp_filter *filter, mgp_pool *pool, mgp_alloc *a,
                                mgp_topk *out, magpie_error *err);

@@ -52,7 +52,7 @@ def answers(magpie, *args):
 
 
 def cosines(magpie):
-    """item -> its cosine with QUESTION. Near answers, not ranks: what is encoded together in a batch moves the last digits."""
+    """Of all items with QUESTION, by id. Not their ranks: what is encoded in one batch moves the last digits."""
     hits = magpie.hits(QUESTION, "-w", "words=0", "-k", str(len(TEXTS)))
     ids = sorted(hit["id"] for hit in hits)
     assert len(ids) == len(TEXTS)
