@@ -15,8 +15,8 @@
 /* Noise: so many random rows with random signs, together so many times as long as a row. */
 #define NOISE_ROWS 16
 #define NOISE 1.2f
-#define CAUTION 0.3 /* the part of the misses that is kept for queries harder than these */
-#define SCATTER 4   /* lists over which the rows are scattered that would fill one */
+#define CAUTION 0.45 /* the part of the misses that is kept for queries harder than these */
+#define SCATTER 4    /* lists over which the rows are scattered that would fill one */
 #define MARGINS ((size_t)48)
 #define ROW_COST 128.0 /* of a row read, in codes: it may come from a disk */
 
@@ -287,8 +287,9 @@ void mgp_cluster_needs(const mgp_clusters *c, double recall, double depth, size_
                                      log10((double)MGP_CLUSTER_DEEP / (double)MGP_CLUSTER_SHALLOW)
                                : 0;
     const double ten = s->probes10, hundred = s->probes100 > s->probes10 ? s->probes100 : ten;
-    const double filled = depth > MGP_CLUSTER_SHALLOW ? depth / rows_a_list : 0;
-    const double wanted = ceil(ten * pow(hundred / ten, decades) + SCATTER * filled);
+    const double deeper = depth > MGP_CLUSTER_SHALLOW ? depth - MGP_CLUSTER_SHALLOW : 0;
+    const double filled = SCATTER * deeper / rows_a_list;
+    const double wanted = round(ten * pow(hundred / ten, decades) + filled);
     const double part = decades < 1 ? decades : 1;
     *probes = wanted < (double)c->shape.lists ? (size_t)wanted : c->shape.lists;
     *margin = (float)((double)s->margin10 + part * ((double)s->margin100 - (double)s->margin10));

@@ -26,8 +26,10 @@
 #define REACH_MOST 0.8f
 #define AGAINST 0.8 /* of the allowed rows that were to be met, less these deviations of chance */
 #define DEVIATIONS 3
+#define MORE_PROBES ((size_t)32) /* ranked, should the nearest lists hold fewer rows than wanted   \
+                                  */
 #define ADVISE_BYTES ((size_t)256 << 20) /* rows of fewer bytes are taken to be in memory */
-#define FILTER_CAUTION 0.5               /* of the misses: calibration knows nothing of filters */
+#define FILTER_CAUTION 0.5               /* of the misses, where half or less is allowed */
 #define RECALL_USUAL 0.95
 
 /* ---- memory -----------------------------------------------------------------------------------
@@ -139,8 +141,8 @@ typedef struct code_scan {
   mgp_cluster_searcher *searcher;
   const uint64_t *allow; /* NULL: all */
   mgp_select best;
-  uint64_t tag; /* added to the numbers of rows */
-  size_t met;   /* allowed rows */
+  uint64_t tag;     /* added to the numbers of rows */
+  size_t seen, met; /* rows; those that are allowed */
 } code_scan;
 
 static bool is_allowed(const uint64_t *allow, uint32_t row) {
@@ -148,10 +150,11 @@ static bool is_allowed(const uint64_t *allow, uint32_t row) {
 }
 
 /* Bit i: row i of the block is one, and may be a hit. Numbers come from the disk. */
-static uint32_t rows_allowed(const code_scan *j, const uint32_t rows[MGP_FAST_SCAN_ROWS]) {
+static uint32_t rows_allowed(code_scan *j, const uint32_t rows[MGP_FAST_SCAN_ROWS]) {
   const size_t count = j->searcher->clusters->rows.count;
   uint32_t mask = 0;
   for (size_t i = 0; i < MGP_FAST_SCAN_ROWS; i++) mask |= (uint32_t)(rows[i] < count) << i;
+  j->seen += (size_t)__builtin_popcount(mask);
   if (!j->allow) return mask;
   uint32_t allowed = 0;
   for (uint32_t left = mask; left; left &= left - 1) {
@@ -343,7 +346,7 @@ static search_plan make_plan(const mgp_clusters *c, const mgp_cluster_search_opt
   p.k = o->k < p.allowed ? o->k : p.allowed;
   p.shown = o->shown > 0 && o->shown < p.k ? o->shown : p.k;
   p.share = (double)p.allowed / (double)count;
-  if (p.allowed < count) recall += FILTER_CAUTION * (1 - recall);
+  recall += FILTER_CAUTION * fmin(1, 2 * (1 - p.share)) * (1 - recall);
   mgp_cluster_needs(c, recall, (double)p.shown, &p.least, &margin);
   p.probes = p.least;
   if (o->probes) p.probes = p.least = o->probes < lists ? o->probes : lists;
@@ -354,10 +357,9 @@ static search_plan make_plan(const mgp_clusters *c, const mgp_cluster_search_opt
   return p;
 }
 
-/* Fewer rows of the nearest blocks are allowed than elsewhere, by more than chance. */
-static bool is_against(const code_scan *j, const search_plan *p, size_t blocks) {
-  const double part = (double)blocks / (double)j->searcher->clusters->shape.blocks;
-  const double expected = part * (double)p->allowed;
+/* Fewer rows of the nearest lists are allowed than elsewhere, by more than chance. */
+static bool is_against(const code_scan *j, const search_plan *p) {
+  const double expected = (double)j->seen * p->share;
   return (double)j->met < AGAINST * expected - DEVIATIONS * sqrt(expected);
 }
 
@@ -365,14 +367,13 @@ static bool is_against(const code_scan *j, const search_plan *p, size_t blocks) 
 static bool probe(code_scan *j, const search_plan *p, size_t ranked, size_t *probed) {
   const mgp_clusters *c = j->searcher->clusters;
   const mgp_scored *lists = j->searcher->lists;
-  size_t blocks = 0;
-  want_lists(c, lists, ranked);
+  want_lists(c, lists, p->probes < ranked ? p->probes : ranked);
   for (size_t i = 0; i < ranked; i++) {
+    if (i >= p->probes && j->met >= p->k) break; /* some lists hold a few rows only */
     if (j->allow && i >= p->least && (double)j->met >= p->enough) break;
     scan_list(j, &lists[i]);
-    blocks += c->first_block[lists[i].id + 1] - c->first_block[lists[i].id];
     *probed = i + 1;
-    if (j->allow && i < p->least && is_against(j, p, blocks)) return *probed == c->shape.lists;
+    if (j->allow && i < p->least && is_against(j, p)) return *probed == c->shape.lists;
   }
   return *probed == c->shape.lists || j->met >= p->k;
 }
@@ -383,7 +384,7 @@ static void run_plan(code_scan *j, const search_plan *p, const float *query, siz
   const size_t lists = c->shape.lists;
   stats->path = p->probes > p->least ? MGP_CLUSTER_PATH_FILTERED : MGP_CLUSTER_PATH_PROBE;
   mgp_cluster_prepare(c, query, &j->searcher->query);
-  size_t ranked = mgp_cluster_rank(j->searcher, query, p->probes);
+  size_t ranked = mgp_cluster_rank(j->searcher, query, p->probes + MORE_PROBES);
   const size_t nearest = (size_t)j->searcher->lists[0].id;
   if (!probe(j, p, ranked, &stats->probed)) {
     stats->scored = j->met;
