@@ -4,8 +4,8 @@
 usage: bench_ann.py FOLDER real|synth [SYSTEM ...] > ann_SET.csv
 real: sentences.npy (100,000 x 384) with queries.npy and, if there, foreign.npy (make_sets.py): queries unlike the
 rows. synth: synth.npy (1,000,000 x 128, distances) with synth_queries.npy. MAGPIE_BUILD, BENCH_ROUNDS (5), BENCH_CORE
-(1). Every system builds on one core in a process of its own; then they are asked in turn, one thread, then two. Recall
-of 1,000 queries, rates of 500 handed over in one call. build_s and memory as in bench_build.py.
+(1), BENCH_THREADS ("1 2"). Every system builds on one core in a process of its own; then they are asked in turn.
+Recall of 1,000 queries, rates of 500 handed over in one call. build_s and memory as in bench_build.py.
 """
 import sys
 import time
@@ -109,7 +109,7 @@ def main():
     folder, which, wanted = Path(sys.argv[1]), sys.argv[2], sys.argv[3:] or list(ann_peers.PEERS)
     table, sets = Table("/dev/stdout", FIELDS), list(truths(folder, which))
     systems = workers.started(__file__, wanted, folder=str(folder), set=which, sets=sets, threads=1)
-    for threads in (1, 2):
+    for threads in workers.THREADS:
         for queries in sets:
             started = time.time()
             measure(table, [s for s in systems if threads == 1 or s.name not in ALONE], queries, threads)

@@ -3,7 +3,7 @@
 recall@10 against f32, and the share of what the processor can read or multiply in the same seconds.
 
 usage: bench_exact.py FOLDER [GROUP ...] > exact.csv
-FOLDER holds sentences.npy and queries.npy. MAGPIE_BUILD, BENCH_ROUNDS (5), BENCH_CORE (1). One thread, then two.
+FOLDER holds sentences.npy and queries.npy. MAGPIE_BUILD, BENCH_ROUNDS (5), BENCH_CORE (1), BENCH_THREADS ("1 2").
 read_gb_s: a plain read of as many bytes (the best of one run and of four side by side, and for f32 of the plainest
 scan), in turn with the systems; share_of_peak: of the multiply-adds of f32 in registers.
 """
@@ -102,7 +102,7 @@ def main():
     folder, wanted = sys.argv[1], sys.argv[2:] or list(flat_peers.GROUPS)
     table = Table("/dev/stdout", FIELDS)
     environments = {"turbovec 4 bit, no planes": flat_peers.NO_PLANES}
-    for threads in (1, 2):
+    for threads in workers.THREADS:
         for group in wanted:
             started = time.time()
             measure(table, group, list(flat_peers.GROUPS[group]), threads, folder, environments)

@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 K = 10
 CORE = int(os.environ.get("BENCH_CORE", "1"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+THREADS = [int(part) for part in os.environ.get("BENCH_THREADS", "1 2").split()]
 POOLS = ["OMP", "OPENBLAS", "MKL", "RAYON", "TOKIO_WORKER", "NUMBA"]
 
 
