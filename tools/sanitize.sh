@@ -46,5 +46,6 @@ if [ "$kind" = address ] && [ $# -eq 0 ]; then # fewer tries than in make fault:
 fi
 if [ "$kind" = address ]; then
   MAGPIE_BUILD=$here/$build .deps/venv/bin/python -B -m pytest -q -p no:cacheprovider \
-    tests/e2e/test_index_and_search.py tests/e2e/test_eval.py tests/e2e/test_renamed_files.py </dev/null
+    tests/e2e/test_index_and_search.py tests/e2e/test_eval.py tests/e2e/test_renamed_files.py \
+    tests/e2e/test_vector_spaces.py </dev/null
 fi
