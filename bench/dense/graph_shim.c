@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "index/graph_index.h"
+#include "kernels/kernels.h"
 
 int shim_threads(int threads);
 void *shim_build(const float *rows, size_t count, size_t dim, int metric);
@@ -13,6 +14,8 @@ size_t shim_size(void *graph);
 double shim_reach(void *graph, double recall, size_t k);
 int shim_search(void *graph, const float *queries, size_t query_count, size_t dim, size_t k,
                 double knob, const uint64_t *allow, int path, uint32_t *ids);
+int shim_survivors(const float *rows, size_t count, size_t dim, const float *queries,
+                   size_t query_count, size_t k, const uint64_t *allow, uint32_t *ids);
 
 static mgp_pool *pool; /* of builds, merges and searches; NULL: one thread */
 
@@ -91,4 +94,27 @@ int shim_search(void *graph, const float *queries, size_t query_count, size_t di
   free(hits);
   free(counts);
   return status;
+}
+
+/* The rows that are allowed, one by one, as the engine compares the survivors of a filter. */
+int shim_survivors(const float *rows, size_t count, size_t dim, const float *queries,
+                   size_t query_count, size_t k, const uint64_t *allow, uint32_t *ids) {
+  const mgp_kernels *kernels = mgp_kernels_get();
+  mgp_scored *hits = malloc((k + 1) * sizeof *hits);
+  for (size_t q = 0; hits && q < query_count; q++) {
+    mgp_topk top;
+    mgp_topk_init(&top, hits, k);
+    for (size_t w = 0; w * 64 < count; w++)
+      for (uint64_t bits = allow[w]; bits; bits &= bits - 1) {
+        const size_t row = w * 64 + (size_t)__builtin_ctzll(bits);
+        float score = 0;
+        kernels->dot_rows_f32(queries + q * dim, rows + row * dim, dim, dim, 1, &score);
+        mgp_topk_push(&top, score, row);
+      }
+    mgp_topk_sort(&top);
+    for (size_t i = 0; i < k; i++)
+      ids[q * k + i] = i < top.count ? (uint32_t)hits[i].id : UINT32_MAX;
+  }
+  free(hits);
+  return hits ? 0 : MAGPIE_NO_MEMORY;
 }

@@ -115,7 +115,8 @@ static const char *path_name(mgp_graph_path path) {
                                       [MGP_GRAPH_PATH_WALK] = "graph",
                                       [MGP_GRAPH_PATH_BRIDGE] = "graph-filtered",
                                       [MGP_GRAPH_PATH_SCAN] = "codes",
-                                      [MGP_GRAPH_PATH_RESCAN] = "graph-codes"};
+                                      [MGP_GRAPH_PATH_RESCAN] = "graph-codes",
+                                      [MGP_GRAPH_PATH_ROWS] = "survivors"};
   return (size_t)path < sizeof names / sizeof *names ? names[path] : "none";
 }
 

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Search under a filter. The number of allowed nodes is known: when they are few, their codes are
- * scanned. Otherwise all nodes are walked, those that are allowed are kept, and how far the walk
- * goes is told by these alone: near the query that is a plain walk, elsewhere a longer one. After
- * some steps the nearest nodes tell what the filter is like here. Far less of them allowed than
- * elsewhere: the filter is against the query, no walk is safe, and all allowed codes are scanned.
- * Few, as elsewhere: the walk goes on over allowed nodes alone, with a second step through the
- * others (ACORN-1, arXiv 2403.04871), from those it has met. A walk that has scored what the scan
- * would cost gives way to it, so the worst case is about twice the scan; and so does one that finds
- * too few.
+ * Search under a filter. The number of allowed nodes is known: when they are very few, their rows
+ * are compared, when they are few, their codes. Otherwise all nodes are walked, those that are
+ * allowed are kept, and how far the walk goes is told by these alone: near the query that is a
+ * plain walk, elsewhere a longer one. After some steps the nearest nodes tell what the filter is
+ * like here. Far less of them allowed than elsewhere: the filter is against the query, a walk will
+ * be long, and all allowed codes are scanned unless they are many. Few, as elsewhere: the walk goes
+ * on over allowed nodes alone, with a second step through the others (ACORN-1, arXiv 2403.04871),
+ * from those it has met. A walk that has scored what the scan would cost gives way to it, so the
+ * worst case is about twice the scan; and so does one that finds too few.
  */
+#include <math.h>
+
 #include "index/graph_private.h"
 
 #define SEEDS 128
 #define SEEDED 16        /* allowed nodes met that make other seeds needless */
 #define SCAN_KEEPS 8     /* candidates for a hit */
-#define SCAN_FEWEST 1024 /* always scanned */
+#define ROWS_FEW 2000    /* rows out of order cost more than codes in order when they are more */
 #define OPEN_LIST 10     /* a list with 1 / 10 or less not allowed takes no second step */
 #define OPEN_SHARE 0.3   /* where that much is allowed, a walk over all is the best way */
-#define AGAINST 0.5      /* that much less around the query than anywhere: filter against it */
 #define PROBE_STEPS 32   /* steps after which the surroundings are looked at */
 #define PROBE_NODES 64   /* the nearest so many */
 #define FRONTIER 4096    /* nodes kept by a walk over all */
+#define AGAINST 0.5      /* that much less around the query than anywhere: filter against it */
 #define BRIDGE_COST 2.0  /* of a bridged walk, in plain ones */
+#define AGAINST_COST 4.0 /* of one whose filter is against the query */
 #define SCAN_COST 0.5    /* of a scanned node, in nodes that are walked to */
 
 static bool is_allowed(const uint64_t *allowed, uint32_t node) {
@@ -55,6 +58,20 @@ magpie_status mgp_graph_find_scan(mgp_graph_searcher *s, size_t k, const uint64_
     waiting = 0;
   }
   take(s, waiting);
+  return MAGPIE_OK;
+}
+
+/* All of them, as if they were nearest: so all are scored on their rows. */
+static magpie_status find_rows(mgp_graph_searcher *s, const uint64_t *allowed, size_t allowed_count,
+                               magpie_error *err) {
+  mgp_graph_pool *p = &s->found;
+  MGP_RETURN_IF(!mgp_graph_pool_reset(p, allowed_count, s->alloc), err, MAGPIE_LIMIT,
+                "graph: no memory for %zu candidates", allowed_count);
+  s->stats.path = MGP_GRAPH_PATH_ROWS;
+  for (size_t w = 0; w < (s->graph->rows.count + 63) / 64; w++)
+    for (uint64_t bits = allowed[w]; bits; bits &= bits - 1)
+      p->keys[p->count++] = mgp_graph_key(mgp_graph_order(-INFINITY),
+                                          (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits)));
   return MAGPIE_OK;
 }
 
@@ -158,20 +175,20 @@ static void meet(mgp_graph_searcher *s, const mgp_graph_limit *l, size_t count,
   mgp_graph_tighten(s, l);
 }
 
-/* What the nearest nodes so far say of the filter, of which `share` of all nodes are allowed. */
-static outcome probe(const mgp_graph_searcher *s, const uint64_t *allowed, double share) {
+/* What the nearest nodes so far say of the filter: fewer of them allowed than `least`? */
+static outcome probe(const mgp_graph_searcher *s, const uint64_t *allowed, double least) {
   const mgp_graph_pool *p = &s->near;
   const size_t nearest = p->count < PROBE_NODES ? p->count : PROBE_NODES;
   size_t kept = 0;
   for (size_t i = 0; i < nearest; i++) kept += is_allowed(allowed, mgp_graph_key_node(p->keys[i]));
   const double local = nearest ? (double)kept / (double)nearest : 0;
-  if (local < share * AGAINST) return AGAINST_IT;
+  if (local < least) return AGAINST_IT;
   return local < OPEN_SHARE ? SPARSE : DONE;
 }
 
-/* `share` 0: no probe. */
+/* `least` below 0: no probe. */
 static outcome walk_open(mgp_graph_searcher *s, const mgp_graph_limit *l, const uint64_t *allowed,
-                         double share, size_t budget) {
+                         double least, size_t budget) {
   const mgp_graph *g = s->graph;
   mgp_graph_seen_begin(&s->seen);
   meet(s, l, mgp_graph_gather_unseen(s, g->entries, g->entry_count), allowed);
@@ -180,8 +197,8 @@ static outcome walk_open(mgp_graph_searcher *s, const mgp_graph_limit *l, const 
     const uint32_t *list = g->edges + mgp_graph_key_node(key) * g->degree;
     meet(s, l, mgp_graph_gather_unseen(s, list, g->degree), allowed);
     if (s->stats.scored > budget) return SPENT;
-    if (++s->stats.expanded != PROBE_STEPS || share <= 0) continue;
-    const outcome seen = probe(s, allowed, share);
+    if (++s->stats.expanded != PROBE_STEPS || least < 0) continue;
+    const outcome seen = probe(s, allowed, least);
     if (seen != DONE) return seen;
   }
   return DONE;
@@ -206,7 +223,7 @@ static magpie_status find_by(mgp_graph_searcher *s, const mgp_graph_limit *l, si
   bool is_done = false;
   if (l->path == MGP_GRAPH_PATH_WALK) {
     MGP_FORWARD(begin_open(s, l, err));
-    is_done = walk_open(s, l, allowed, 0, SIZE_MAX) == DONE;
+    is_done = walk_open(s, l, allowed, -1, SIZE_MAX) == DONE;
   } else if (l->path == MGP_GRAPH_PATH_BRIDGE) {
     MGP_FORWARD(mgp_graph_begin(s, l, err));
     s->stats.path = MGP_GRAPH_PATH_BRIDGE;
@@ -222,10 +239,14 @@ magpie_status mgp_graph_find_allowed(mgp_graph_searcher *s, const mgp_graph_limi
   const double share = (double)allowed_count / (double)g->rows.count;
   const double scan = SCAN_COST * (double)allowed_count, walk = mgp_graph_scored_for(g, l);
   if (l->path != MGP_GRAPH_PATH_NONE) return find_by(s, l, k, allowed, allowed_count, err);
-  if (allowed_count <= SCAN_FEWEST || scan <= BRIDGE_COST * walk)
-    return mgp_graph_find_scan(s, k, allowed, err);
+  if (allowed_count <= ROWS_FEW) return find_rows(s, allowed, allowed_count, err);
+  if (scan <= BRIDGE_COST * walk) return mgp_graph_find_scan(s, k, allowed, err);
   MGP_FORWARD(begin_open(s, l, err));
-  outcome how = walk_open(s, l, allowed, share, (size_t)scan);
+  /* Of a walk that goes by distances it is only the cost that speaks against it; one of a given
+   * width would end too early. */
+  const bool is_dear = l->reach <= 0 || scan < AGAINST_COST * walk;
+  const double least = is_dear ? share * AGAINST : 0;
+  outcome how = walk_open(s, l, allowed, least, (size_t)scan);
   if (how == SPARSE) {
     s->stats.path = MGP_GRAPH_PATH_BRIDGE;
     if (walk_bridged(s, l, allowed, allowed_count, s->stats.scored + (size_t)scan)) how = DONE;

@@ -106,7 +106,8 @@ typedef enum mgp_graph_path {
   MGP_GRAPH_PATH_WALK,   /* the graph, all nodes */
   MGP_GRAPH_PATH_BRIDGE, /* the graph of allowed nodes, two steps where one ends at another node */
   MGP_GRAPH_PATH_SCAN,   /* the codes of all allowed nodes */
-  MGP_GRAPH_PATH_RESCAN  /* a walk that cost more than it should: then the scan */
+  MGP_GRAPH_PATH_RESCAN, /* a walk that cost more than it should: then the scan */
+  MGP_GRAPH_PATH_ROWS    /* the rows of all allowed nodes, which are few: exact */
 } mgp_graph_path;
 
 typedef struct mgp_graph_search_options {

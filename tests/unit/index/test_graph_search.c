@@ -49,7 +49,8 @@ static void make_filter(const world *w, const float *query, kind how, double sha
   free(order);
 }
 
-static void check_filters(const world *w, kind how) {
+/* By the calibration where `width` is 0. */
+static void check_filters_at(const world *w, kind how, size_t width) {
   static const double shares[] = {1, 0.95, 0.9, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.01, 0.001, 0};
   size_t walked = 0;
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
@@ -60,7 +61,7 @@ static void check_filters(const world *w, kind how) {
       const float *query = w->queries.values + q * DIM;
       make_filter(w, query, how, shares[i], words);
       const cloud one = {.rows = {query, 1, DIM, DIM}, .values = (float *)(uintptr_t)query};
-      const mgp_graph_search_options o = {.k = 10, .width = 48, .allow = &allow};
+      const mgp_graph_search_options o = {.k = 10, .width = width, .allow = &allow};
       mgp_graph_stats stats;
       sum += graph_recall(w->graph, &w->rows.rows, MGP_GRAPH_DOT, &one, words, &o, &stats);
       walked += stats.path == MGP_GRAPH_PATH_WALK;
@@ -69,6 +70,11 @@ static void check_filters(const world *w, kind how) {
   }
   /* Not all by the scan. */
   if (how != FAR) assert_true(walked > 0);
+}
+
+static void check_filters(const world *w, kind how) {
+  check_filters_at(w, how, 48);
+  check_filters_at(w, how, 0);
 }
 
 static void search_with_a_random_filter_finds_what_it_keeps(void **state) {
