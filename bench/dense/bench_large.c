@@ -115,7 +115,8 @@ static void truth(const char *path, size_t dim, const char *asked, size_t n, con
   must(query_dim == dim && n <= count, asked);
   uint64_t *ids = malloc(rows.count * sizeof *ids);
   for (size_t i = 0; i < rows.count; i++) ids[i] = i;
-  const mgp_dense_view view = {rows.rows, ids, rows.count, dim, dim};
+  const mgp_dense_view view = {
+      .rows = rows.rows, .ids = ids, .count = rows.count, .dim = dim, .stride = dim};
   mgp_scored *storage = calloc(n * K, sizeof *storage);
   mgp_topk *tops = calloc(n, sizeof *tops);
   for (size_t q = 0; q < n; q++) mgp_topk_init(&tops[q], storage + q * K, K);
