@@ -6,8 +6,9 @@
 BENCH_LARGE is bench_large.c, compiled with libmgp_index.a, libmgp_kernels.a and libmgp_base.a. The first 100,000
 rows are the real ones, the others a + t b + noise of random real a and b, t even in 0 .. 0.6, the noise about a
 third as long as a row, scaled to length 1 (seed 4000000). FOLDER keeps what is made; what it holds is not made
-again. Needs root, and 1.1 times the bytes of the rows on the disk. `warm` are queries that were asked just before, `fresh` others with whatever
-the pages hold, `rows cold` drops the pages of the vectors before each query, `cold` those of the index too.
+again. Needs root, and 1.1 times the bytes of the rows on the disk. `warm` are queries that were asked just before,
+`fresh` others with whatever the pages hold, `rows cold` drops the pages of the vectors before each query, `cold` those
+of the index too.
 cpu_qps is by processor time, qps by the clock."""
 
 import argparse
