@@ -2,10 +2,10 @@
 """Building beside the peers: seconds on one core and on two, peak memory, the merge of two halves against a rebuild.
 
 usage: bench_build.py FOLDER [SYSTEM ...] > build.csv
-FOLDER holds sentences.npy (100,000 x 384). MAGPIE_BUILD, BENCH_ROUNDS (3 here), BENCH_CORE (1). The systems build in
-turn, each in a fresh process, round after round. seconds: of the processor; clock_s: of the clock, which on two
-cores is what counts and on a busy machine holds the others' work too. peak_mb: what the process grew by at most
-while building, the caller's f32 rows not counted.
+FOLDER holds sentences.npy (100,000 x 384). MAGPIE_BUILD, BENCH_ROUNDS (3 here), BENCH_CORE (1), BENCH_THREADS
+("1 2"). The systems build in turn, each in a fresh process, round after round. seconds: of the processor; clock_s: of
+the clock, which on two cores is what counts and on a busy machine holds the others' work too. peak_mb: what the
+process grew by at most while building, the caller's f32 rows not counted.
 """
 import os
 import sys
@@ -56,7 +56,7 @@ def main():
     folder, wanted = sys.argv[1], sys.argv[2:] or SYSTEMS
     table, taken = Table("/dev/stdout", FIELDS), {}
     for _ in range(ROUNDS):
-        for threads in (1, 2):
+        for threads in workers.THREADS:
             for name in wanted:
                 worker = workers.started(__file__, [name], threads=threads, folder=folder)
                 if worker:

@@ -2,7 +2,7 @@
 """The pictures of docs/benchmarks.md and its table of bars, from the CSVs of the benches here.
 
 usage: plot_dense.py RESULTS PICTURES     CSVs in RESULTS, SVGs into PICTURES, the table in Markdown on stdout
-exact_again.csv and ann_again.csv: second runs, kept by hand. NumPy and drawing packages are not needed. A file that is
+*_again.csv: second runs, kept by hand. NumPy and drawing packages are not needed. A file that is
 not there is named, and what it would give left out.
 """
 import csv
@@ -255,7 +255,7 @@ def scans(rows):
 def main():
     results, pictures = Path(sys.argv[1]), Path(sys.argv[2])
     pictures.mkdir(parents=True, exist_ok=True)
-    exact, again, built = (rows_of(results, name) for name in ("exact", "exact_again", "build"))
+    exact, again, built, rebuilt = (rows_of(results, name) for name in ("exact", "exact_again", "build", "build_again"))
     approximate = rows_of(results, "ann_real") + rows_of(results, "ann_synth")
     for row in rows_of(results, "ann_again"):  # ratios only within a run
         approximate.append({**row, "queries": f"{row['queries']}_again"})
@@ -272,13 +272,14 @@ def main():
         ann_bars(bars, approximate, queries)
     size_bars(bars, approximate)
     build_bars(bars, built)
+    build_bars(bars, rebuilt)
     bars.print()
     scans(again or exact)
     for queries in TITLES:
         rates(approximate, queries)
-    print(f"\nloads: {min(r['load'] for r in exact + approximate + built):.1f} to "
-          f"{max(r['load'] for r in exact + approximate + built):.1f}, median "
-          f"{median(r['load'] for r in exact + approximate + built):.1f}")
+    loads = [row["load"] for row in exact + again + approximate + built + rebuilt]
+    if loads:
+        print(f"\nloads: {min(loads):.1f} to {max(loads):.1f}, median {median(loads):.1f}")
 
 
 if __name__ == "__main__":
