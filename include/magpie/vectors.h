@@ -69,6 +69,15 @@ MAGPIE_API magpie_status magpie_vectors_look(const char *file, size_t *n, size_t
 MAGPIE_API magpie_status magpie_vectors_row(const char *file, size_t row, float **values,
                                             size_t *dim, magpie_error *err);
 
+/* Asks `n` vectors of `dim` floats, row after row, of one space (NULL: "vectors"), side by side on
+ * all threads. results[i] is what magpie_search gives for row i alone, to the bit; each is yours to
+ * destroy. `query` says all but the parts (NULL: the defaults). One that cannot be asked fails the
+ * call: INVALID and others name the first, and every result is NULL. `cancel` may be NULL. */
+MAGPIE_API magpie_status magpie_search_vectors(magpie *ix, const char *space, const float *vectors,
+                                               size_t n, size_t dim, const magpie_query *query,
+                                               const volatile int *cancel, magpie_result **results,
+                                               magpie_error *err);
+
 typedef struct magpie_ann_options {
   size_t size;
   const char *base, *queries; /* files as magpie_import_vectors reads them */
