@@ -3,9 +3,9 @@
 
 usage: bench_filter.py FOLDER > filter.csv
 FOLDER holds sentences.npy and queries.npy; MAGPIE_BUILD a build folder; BENCH_ROUNDS (5). The cells are those of the
-peers' bench: 1, 10 or 50 % of the rows are kept; free: at random; near and far: those most or least like the centre of
-the query's own topic, of eight. 160 queries, 20 a topic. A round asks every way once, in turn; rates are of the process's
-own seconds, one thread, medians. asked 0: the way that reads rows or codes, which knows no recall.
+peers' bench: 1, 10 or 50 % of the rows are kept; free: at random; near and far: those most or least like the centre
+of the query's own topic, of eight. 160 queries, 20 a topic. A round asks every way once, in turn; rates are of the
+process's own seconds, one thread, medians. asked 0: a way that reads rows or codes, which knows no recall.
 """
 import os
 import statistics
@@ -68,8 +68,8 @@ def packed(mask):
 
 def ways(graph, base):
     shim = graph.shim
-    shim.shim_survivors.argtypes = [ours.POINTER, ours.SIZE, ours.SIZE, ours.POINTER, ours.SIZE, ours.SIZE, ours.POINTER,
-                                    ours.POINTER]
+    pointer, size = ours.POINTER, ours.SIZE
+    shim.shim_survivors.argtypes = [pointer, size, size, pointer, size, size, pointer, pointer]
 
     def survivors(queries, allow):
         ids = np.empty((len(queries), K), np.uint32)
@@ -110,8 +110,9 @@ def main():
         best = max(statistics.median(rates) for recall, rates in results.values() if recall >= RECALL)
         for name, (recall, rates) in results.items():
             rate = statistics.median(rates)
-            print(f"{kind},{share},{name},{RECALL if name in ('chosen', 'walk', 'bridge') else 0},{recall:.4f},{rate:.0f},"
-                  f"{min(rates):.0f},{max(rates):.0f},{rate / best:.2f}", flush=True)
+            asked = RECALL if name in ("chosen", "walk", "bridge") else 0
+            print(f"{kind},{share},{name},{asked},{recall:.4f},{rate:.0f},{min(rates):.0f},{max(rates):.0f},"
+                  f"{rate / best:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Search under a filter. The number of allowed nodes is known: when they are very few, their rows
- * are compared, when they are few, their codes. Otherwise all nodes are walked, those that are
- * allowed are kept, and how far the walk goes is told by these alone: near the query that is a
- * plain walk, elsewhere a longer one. After some steps the nearest nodes tell what the filter is
- * like here. Far less of them allowed than elsewhere: the filter is against the query, a walk will
- * be long, and all allowed codes are scanned unless they are many. Few, as elsewhere: the walk goes
- * on over allowed nodes alone, with a second step through the others (ACORN-1, arXiv 2403.04871),
- * from those it has met. A walk that has scored what the scan would cost gives way to it, so the
- * worst case is about twice the scan; and so does one that finds too few.
+ * are compared (graph_search.c), when they are few, their codes. Otherwise all nodes are walked,
+ * those that are allowed are kept, and how far the walk goes is told by these alone: near the query
+ * that is a plain walk, elsewhere a longer one. After some steps the nearest nodes tell what the
+ * filter is like here. Far less of them allowed than elsewhere: the filter is against the query, a
+ * walk will be long, and all allowed codes are scanned unless they are many. Few, as elsewhere: the
+ * walk goes on over allowed nodes alone, with a second step through the others (ACORN-1, arXiv
+ * 2403.04871), from those it has met. A walk that has scored what the scan would cost gives way to
+ * it, so the worst case is about twice the scan; and so does one that finds too few.
  */
-#include <math.h>
-
 #include "index/graph_private.h"
 
 #define SEEDS 128
 #define SEEDED 16        /* allowed nodes met that make other seeds needless */
 #define SCAN_KEEPS 8     /* candidates for a hit */
-#define ROWS_FEW 2000    /* rows out of order cost more than codes in order when they are more */
 #define OPEN_LIST 10     /* a list with 1 / 10 or less not allowed takes no second step */
 #define OPEN_SHARE 0.3   /* where that much is allowed, a walk over all is the best way */
 #define PROBE_STEPS 32   /* steps after which the surroundings are looked at */
@@ -58,20 +55,6 @@ magpie_status mgp_graph_find_scan(mgp_graph_searcher *s, size_t k, const uint64_
     waiting = 0;
   }
   take(s, waiting);
-  return MAGPIE_OK;
-}
-
-/* All of them, as if they were nearest: so all are scored on their rows. */
-static magpie_status find_rows(mgp_graph_searcher *s, const uint64_t *allowed, size_t allowed_count,
-                               magpie_error *err) {
-  mgp_graph_pool *p = &s->found;
-  MGP_RETURN_IF(!mgp_graph_pool_reset(p, allowed_count, s->alloc), err, MAGPIE_LIMIT,
-                "graph: no memory for %zu candidates", allowed_count);
-  s->stats.path = MGP_GRAPH_PATH_ROWS;
-  for (size_t w = 0; w < (s->graph->rows.count + 63) / 64; w++)
-    for (uint64_t bits = allowed[w]; bits; bits &= bits - 1)
-      p->keys[p->count++] = mgp_graph_key(mgp_graph_order(-INFINITY),
-                                          (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits)));
   return MAGPIE_OK;
 }
 
@@ -239,7 +222,6 @@ magpie_status mgp_graph_find_allowed(mgp_graph_searcher *s, const mgp_graph_limi
   const double share = (double)allowed_count / (double)g->rows.count;
   const double scan = SCAN_COST * (double)allowed_count, walk = mgp_graph_scored_for(g, l);
   if (l->path != MGP_GRAPH_PATH_NONE) return find_by(s, l, k, allowed, allowed_count, err);
-  if (allowed_count <= ROWS_FEW) return find_rows(s, allowed, allowed_count, err);
   if (scan <= BRIDGE_COST * walk) return mgp_graph_find_scan(s, k, allowed, err);
   MGP_FORWARD(begin_open(s, l, err));
   /* Of a walk that goes by distances it is only the cost that speaks against it; one of a given

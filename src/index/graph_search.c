@@ -14,6 +14,7 @@
 #define CODES_AHEAD 4
 #define MARGIN 3.0f /* standard errors */
 #define RECALL_USUAL 0.95
+#define ROWS_FEW 2000  /* allowed nodes: more rows out of order cost more than codes in order */
 #define RANK_LEAST 10  /* the distance of a first hit alone says little */
 #define POOL_MOST 2048 /* candidates of a walk that goes by distances */
 /* A walk that has scored this part of all nodes costs as much as reading all codes in order, and
@@ -186,6 +187,23 @@ static float score_exactly(const mgp_graph_searcher *s, const float *query, uint
   return dot;
 }
 
+/* All that is allowed, on the rows: exact. */
+static size_t score_rows(mgp_graph_searcher *s, const float *query, size_t k, mgp_scored *out) {
+  const size_t count = s->graph->rows.count;
+  mgp_topk top;
+  mgp_topk_init(&top, out, k);
+  s->stats.path = MGP_GRAPH_PATH_ROWS;
+  s->stats.rescored = s->stats.allowed;
+  for (size_t w = 0; w < (count + 63) / 64; w++)
+    for (uint64_t bits = s->allowed[w]; bits; bits &= bits - 1) {
+      const uint32_t node = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+      float distance;
+      mgp_topk_push(&top, score_exactly(s, query, node, &distance), node);
+    }
+  mgp_topk_sort(&top);
+  return top.count;
+}
+
 /* Scores the nearest candidates on their rows; k of them into `out`, best first. How far estimates
  * lie from the truth is seen on the first ones: more follow while an estimate might be that wrong.
  */
@@ -317,11 +335,13 @@ magpie_status mgp_graph_search(mgp_graph_searcher *s, const float *query,
   const bool is_filtered = options->allow || options->dead;
   s->stats.allowed = is_filtered ? allow_living(s, options) : g->rows.count;
   const size_t k = options->k < s->stats.allowed ? options->k : s->stats.allowed;
-  if (k > 0) {
+  const bool is_cut = is_filtered && s->stats.allowed < g->rows.count;
+  if (k > 0 && is_cut && s->stats.allowed <= ROWS_FEW && options->path == MGP_GRAPH_PATH_NONE) {
+    *count = score_rows(s, query, k, out);
+  } else if (k > 0) {
     take_query(s, query);
     const mgp_graph_limit limit = choose_limit(g, options, k);
-    MGP_FORWARD(
-        find(s, k, &limit, s->stats.allowed, is_filtered && s->stats.allowed < g->rows.count, err));
+    MGP_FORWARD(find(s, k, &limit, s->stats.allowed, is_cut, err));
     *count = rerank(s, query, k, out);
   }
   if (stats) *stats = s->stats;
