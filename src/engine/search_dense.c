@@ -15,9 +15,8 @@
 #include "engine/dense_extra.h"
 #include "engine/search.h"
 
-#define SURVIVORS_MAX                                                                              \
-  2000 /* rows in no order cost more than a scan of codes when they are more                       \
-        */
+/* Rows in no order cost more than a scan of codes when they are more. */
+#define SURVIVORS_MAX 2000
 /* Of a segment with clusters: its rows may have to come from a disk. */
 #define SURVIVORS_MAX_LARGE 256
 #define DEEP_SHARE 8 /* a search for an 8th of a segment is a scan */

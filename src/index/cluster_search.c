@@ -26,9 +26,8 @@
 #define REACH_MOST 0.8f
 #define AGAINST 0.8 /* of the allowed rows that were to be met, less these deviations of chance */
 #define DEVIATIONS 3
-#define MORE_PROBES                                                                                \
-  ((size_t)32) /* ranked, should the nearest lists hold fewer rows than wanted                     \
-                */
+/* Ranked, should the nearest lists hold fewer rows than wanted. */
+#define MORE_PROBES ((size_t)32)
 #define ADVISE_BYTES ((size_t)256 << 20) /* rows of fewer bytes are taken to be in memory */
 #define FILTER_CAUTION 0.5               /* of the misses, where half or less is allowed */
 #define RECALL_USUAL 0.95
